@@ -1,0 +1,3 @@
+// The mayfly program.
+
+int main() { return 0; }

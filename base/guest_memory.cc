@@ -1,0 +1,83 @@
+// Resolves guest ranges to host memory.
+
+#include "base/guest_memory.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "absl/strings/str_format.h"
+#include "base/status.h"
+
+namespace mayfly {
+
+size_t GuestSlice::CopyTo(std::span<uint8_t> out) const {
+  const size_t count = std::min(size_bytes_, out.size());
+  if (count > 0) {
+    std::memcpy(out.data(), data_, count);
+  }
+  return count;
+}
+
+size_t GuestSlice::CopyFrom(std::span<const uint8_t> in) const {
+  const size_t count = std::min(size_bytes_, in.size());
+  if (count > 0) {
+    std::memcpy(data_, in.data(), count);
+  }
+  return count;
+}
+
+void GuestSlice::Fill(uint8_t value) const {
+  if (size_bytes_ > 0) {
+    std::memset(data_, value, size_bytes_);
+  }
+}
+
+absl::StatusOr<GuestMemory> GuestMemory::Create(std::vector<Region> regions, OwnedFd fd) {
+  if (regions.empty()) {
+    return absl::InvalidArgumentError("guest memory has no region");
+  }
+  GuestMemory memory;
+  GuestAddress previous_end(0);
+  for (const Region& region : regions) {
+    const auto end = region.range().end();
+    if (region.mapping.size_bytes() == 0 || !end || region.start < previous_end) {
+      return absl::InvalidArgumentError(
+          absl::StrFormat("guest memory region at %#x is empty, out of order or too long",
+                          region.start.value()));
+    }
+    previous_end = *end;
+    memory.size_bytes_ += region.mapping.size_bytes();
+  }
+  memory.regions_ = std::move(regions);
+  memory.fd_ = std::move(fd);
+  return memory;
+}
+
+absl::StatusOr<GuestSlice> GuestMemory::Resolve(GuestRange range) const {
+  for (const Region& region : regions_) {
+    if (range.start < region.start) {
+      break;
+    }
+    const uint64_t offset_bytes = range.start.value() - region.start.value();
+    const uint64_t region_bytes = region.mapping.size_bytes();
+    if (offset_bytes <= region_bytes && range.size_bytes <= region_bytes - offset_bytes) {
+      return GuestSlice(region.mapping.data() + offset_bytes, range.size_bytes);
+    }
+  }
+  return absl::OutOfRangeError(absl::StrFormat("guest range %#x+%#x is not in guest memory",
+                                               range.start.value(), range.size_bytes));
+}
+
+absl::Status GuestMemory::Read(GuestAddress address, std::span<uint8_t> out) const {
+  ASSIGN_OR_RETURN(const GuestSlice slice, Resolve({address, out.size()}));
+  slice.CopyTo(out);
+  return absl::OkStatus();
+}
+
+absl::Status GuestMemory::Write(GuestAddress address, std::span<const uint8_t> in) const {
+  ASSIGN_OR_RETURN(const GuestSlice slice, Resolve({address, in.size()}));
+  slice.CopyFrom(in);
+  return absl::OkStatus();
+}
+
+}  // namespace mayfly

@@ -1,0 +1,108 @@
+// GuestMemory: the RAM of a guest, reachable only through checked ranges.
+
+#ifndef MAYFLY_BASE_GUEST_MEMORY_H_
+#define MAYFLY_BASE_GUEST_MEMORY_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <type_traits>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/guest_address.h"
+#include "base/mapping.h"
+#include "base/owned_fd.h"
+
+namespace mayfly {
+
+// A type that may be copied to and from guest memory as bytes: trivially copyable and without padding,
+// so that no byte of the host's stack reaches the guest.
+template <typename T>
+concept GuestCopyable =
+    std::is_trivially_copyable_v<T> && std::has_unique_object_representations_v<T>;
+
+// A checked piece of guest RAM. Valid as long as the GuestMemory it came from. The guest changes these bytes
+// at any time: copy them once, then check the copy. data() is for handing to the kernel (io_uring, mmap).
+class GuestSlice {
+ public:
+  GuestSlice() = default;
+
+  uint8_t* data() const { return data_; }
+  size_t size_bytes() const { return size_bytes_; }
+
+  // Copies min(size, out.size()) bytes; returns how many.
+  size_t CopyTo(std::span<uint8_t> out) const;
+  size_t CopyFrom(std::span<const uint8_t> in) const;
+  void Fill(uint8_t value) const;
+
+ private:
+  friend class GuestMemory;
+  GuestSlice(uint8_t* data, size_t size_bytes) : data_(data), size_bytes_(size_bytes) {}
+
+  uint8_t* data_ = nullptr;
+  size_t size_bytes_ = 0;
+};
+
+// The guest's RAM: one host mapping per region, sorted, immutable once made, and safe to share among threads.
+// Owned by MicroVm; devices and loaders hold a reference.
+//
+//   ASSIGN_OR_RETURN(GuestSlice slice, memory.Resolve({address, length}));
+//   ASSIGN_OR_RETURN(auto header, memory.ReadObject<BlockHeader>(address));
+class GuestMemory {
+ public:
+  struct Region {
+    GuestAddress start;
+    Mapping mapping;
+    // Where the region starts in the backing file; meaningful when the memory has one.
+    uint64_t file_offset_bytes = 0;
+
+    GuestRange range() const { return {start, mapping.size_bytes()}; }
+  };
+
+  GuestMemory() = default;
+
+  // `regions` must be non-empty, sorted by start, without overlap or end past 2^64 (InvalidArgument).
+  // `fd` is the file behind every region (a memfd), or empty for anonymous memory.
+  static absl::StatusOr<GuestMemory> Create(std::vector<Region> regions, OwnedFd fd);
+
+  // The range as host memory when it lies wholly inside one region. OutOfRange otherwise. Length 0 is allowed inside
+  // a region and at its very end.
+  absl::StatusOr<GuestSlice> Resolve(GuestRange range) const;
+
+  absl::Status Read(GuestAddress address, std::span<uint8_t> out) const;
+  absl::Status Write(GuestAddress address, std::span<const uint8_t> in) const;
+
+  template <GuestCopyable T>
+  absl::StatusOr<T> ReadObject(GuestAddress address) const {
+    T object;
+    const absl::Status status =
+        // Bytes of a trivially copyable object may be written through uint8_t*.
+        Read(address, {reinterpret_cast<uint8_t*>(&object), sizeof(object)});
+    if (!status.ok()) {
+      return status;
+    }
+    return object;
+  }
+
+  template <GuestCopyable T>
+  absl::Status WriteObject(GuestAddress address, const T& object) const {
+    // Bytes of a trivially copyable object may be read through uint8_t*.
+    return Write(address, {reinterpret_cast<const uint8_t*>(&object), sizeof(object)});
+  }
+
+  std::span<const Region> regions() const { return regions_; }
+  uint64_t size_bytes() const { return size_bytes_; }
+  // -1 for anonymous memory.
+  int fd() const { return fd_.get(); }
+
+ private:
+  std::vector<Region> regions_;
+  OwnedFd fd_;
+  uint64_t size_bytes_ = 0;
+};
+
+}  // namespace mayfly
+
+#endif  // MAYFLY_BASE_GUEST_MEMORY_H_

@@ -1,0 +1,35 @@
+# The compiler and linker flags of every Mayfly target, as one interface library.
+
+add_library(mayfly_compile INTERFACE)
+target_include_directories(mayfly_compile INTERFACE "${PROJECT_SOURCE_DIR}")
+
+target_compile_options(mayfly_compile INTERFACE
+  -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wcast-qual -Wcast-align
+  -Wnull-dereference -Wimplicit-fallthrough -Wformat=2
+  $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions>
+  $<$<COMPILE_LANGUAGE:CXX>:-fno-rtti>
+  $<$<COMPILE_LANGUAGE:CXX>:-Wold-style-cast>
+  $<$<COMPILE_LANGUAGE:CXX>:-Wzero-as-null-pointer-constant>
+  $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor>
+  $<$<COMPILE_LANGUAGE:CXX>:-Woverloaded-virtual>
+  # Designated initialisers leave the other members at their defaults on purpose.
+  -Wno-missing-field-initializers)
+
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  target_compile_options(mayfly_compile INTERFACE -Wthread-safety)
+endif()
+if(MAYFLY_WERROR)
+  target_compile_options(mayfly_compile INTERFACE -Werror)
+endif()
+
+if(MAYFLY_SANITIZE)
+  target_compile_options(mayfly_compile INTERFACE
+    -fsanitize=${MAYFLY_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(mayfly_compile INTERFACE -fsanitize=${MAYFLY_SANITIZE})
+elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
+  target_compile_options(mayfly_compile INTERFACE
+    -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong
+    -fcf-protection=full -ffunction-sections -fdata-sections)
+  target_link_options(mayfly_compile INTERFACE
+    -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--gc-sections)
+endif()

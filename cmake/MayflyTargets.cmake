@@ -1,0 +1,59 @@
+# Target functions: every library, program and test is declared through these, so that the layer rule of
+# docs/architecture.md is checked on the target graph at configure time.
+
+# mayfly_library(LAYER SOURCES ... DEPENDS ...): the library mayfly_LAYER of one layer.
+function(mayfly_library layer)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPENDS")
+  set(target mayfly_${layer})
+  add_library(${target} STATIC ${arg_SOURCES})
+  target_link_libraries(${target} PUBLIC mayfly_compile ${arg_DEPENDS})
+  set_property(GLOBAL APPEND PROPERTY MAYFLY_LAYERS ${layer})
+endfunction()
+
+# mayfly_program(NAME SOURCES ... DEPENDS ...): a program; stands above all layers.
+function(mayfly_program name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPENDS")
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE mayfly_compile ${arg_DEPENDS})
+  if(MAYFLY_STATIC)
+    target_link_options(${name} PRIVATE -static-pie)
+  else()
+    target_link_options(${name} PRIVATE -pie)
+  endif()
+endfunction()
+
+# mayfly_test(NAME LABEL label SOURCES ... DEPENDS ...): a GoogleTest program, registered as one ctest test.
+function(mayfly_test name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "LABEL" "SOURCES;DEPENDS")
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE mayfly_compile ${arg_DEPENDS} GTest::gmock GTest::gtest_main)
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES LABELS "${arg_LABEL}" TIMEOUT 300)
+endfunction()
+
+# Fails the configure step when a layer's library links one that cmake/layers.txt does not allow it.
+function(mayfly_check_layers)
+  file(STRINGS "${PROJECT_SOURCE_DIR}/cmake/layers.txt" lines REGEX "^[a-z]+:")
+  get_property(layers GLOBAL PROPERTY MAYFLY_LAYERS)
+  foreach(layer IN LISTS layers)
+    set(allowed "not-listed")
+    foreach(line IN LISTS lines)
+      if(line MATCHES "^${layer}:(.*)$")
+        string(STRIP "${CMAKE_MATCH_1}" allowed)
+        separate_arguments(allowed UNIX_COMMAND "${allowed}")
+      endif()
+    endforeach()
+    if(allowed STREQUAL "not-listed")
+      message(FATAL_ERROR "layer ${layer} is not in cmake/layers.txt")
+    endif()
+    get_target_property(links mayfly_${layer} LINK_LIBRARIES)
+    foreach(link IN LISTS links)
+      if(link MATCHES "^mayfly_(.*)$" AND NOT link STREQUAL "mayfly_compile")
+        if(NOT CMAKE_MATCH_1 IN_LIST allowed)
+          message(FATAL_ERROR
+            "mayfly_${layer} links ${link}: cmake/layers.txt does not allow ${layer} to use ${CMAKE_MATCH_1}")
+        endif()
+      endif()
+    endforeach()
+  endforeach()
+endfunction()
