@@ -2,6 +2,7 @@
 
 add_library(mayfly_compile INTERFACE)
 target_include_directories(mayfly_compile INTERFACE "${PROJECT_SOURCE_DIR}")
+target_compile_definitions(mayfly_compile INTERFACE MAYFLY_VERSION="${PROJECT_VERSION}")
 
 target_compile_options(mayfly_compile INTERFACE
   -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wcast-qual -Wcast-align
@@ -9,7 +10,8 @@ target_compile_options(mayfly_compile INTERFACE
   $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions>
   $<$<COMPILE_LANGUAGE:CXX>:-fno-rtti>
   $<$<COMPILE_LANGUAGE:CXX>:-Wold-style-cast>
-  $<$<COMPILE_LANGUAGE:CXX>:-Wzero-as-null-pointer-constant>
+  # clang 14 takes the 0 of a rewritten operator<=> for a null pointer.
+  $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wzero-as-null-pointer-constant>
   $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor>
   $<$<COMPILE_LANGUAGE:CXX>:-Woverloaded-virtual>
   # Designated initialisers leave the other members at their defaults on purpose.
@@ -22,6 +24,11 @@ if(MAYFLY_WERROR)
   target_compile_options(mayfly_compile INTERFACE -Werror)
 endif()
 
+if(MAYFLY_BUILD_FUZZERS)
+  # Coverage of the libraries too, for libFuzzer to steer by.
+  target_compile_options(mayfly_compile INTERFACE -fsanitize=fuzzer-no-link)
+  target_link_options(mayfly_compile INTERFACE -fsanitize=fuzzer-no-link)
+endif()
 if(MAYFLY_SANITIZE)
   target_compile_options(mayfly_compile INTERFACE
     -fsanitize=${MAYFLY_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)

@@ -22,13 +22,35 @@ function(mayfly_program name)
   endif()
 endfunction()
 
-# mayfly_test(NAME LABEL label SOURCES ... DEPENDS ...): a GoogleTest program, registered as one ctest test.
+# mayfly_test(NAME LABEL label SOURCES ... DEPENDS ...): a GoogleTest program, registered as one ctest test. One whose
+# tests were all skipped counts as skipped (tests/fakes/test_main.cc).
 function(mayfly_test name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "LABEL" "SOURCES;DEPENDS")
   add_executable(${name} ${arg_SOURCES})
-  target_link_libraries(${name} PRIVATE mayfly_compile ${arg_DEPENDS} GTest::gmock GTest::gtest_main)
-  add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES LABELS "${arg_LABEL}" TIMEOUT 300)
+  target_link_libraries(${name} PRIVATE mayfly_compile ${arg_DEPENDS} mayfly_test_main)
+  mayfly_add_test(${name} LABEL ${arg_LABEL} TIMEOUT_S 300 COMMAND ${name})
+endfunction()
+
+# mayfly_add_test(NAME LABEL label TIMEOUT_S seconds COMMAND ...): any program as a ctest test. Exit status 77 means
+# skipped; such a program prints a line "SKIPPED: reason".
+function(mayfly_add_test name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "LABEL;TIMEOUT_S" "COMMAND")
+  add_test(NAME ${name} COMMAND ${arg_COMMAND})
+  set_tests_properties(${name} PROPERTIES
+    LABELS "${arg_LABEL}" TIMEOUT ${arg_TIMEOUT_S} SKIP_RETURN_CODE 77)
+endfunction()
+
+# mayfly_fuzzer(NAME SOURCES ... DEPENDS ...): the program NAME_fuzz, which defines LLVMFuzzerTestOneInput. In the fuzz
+# preset it is a libFuzzer program; in every other it runs the seeds of tests/fuzz/corpus/NAME once, as a ctest test.
+function(mayfly_fuzzer name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPENDS")
+  set(target ${name}_fuzz)
+  set(corpus "${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/${name}")
+  add_executable(${target} ${arg_SOURCES})
+  target_link_libraries(${target} PRIVATE mayfly_compile ${arg_DEPENDS} mayfly_fuzz_main)
+  if(NOT MAYFLY_BUILD_FUZZERS)
+    mayfly_add_test(${target} LABEL fuzz TIMEOUT_S 120 COMMAND ${target} ${corpus})
+  endif()
 endfunction()
 
 # Fails the configure step when a layer's library links one that cmake/layers.txt does not allow it.
