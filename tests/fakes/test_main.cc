@@ -1,4 +1,5 @@
-// main() of every GoogleTest program: says why a test was skipped, and exits with 77 when all of them were.
+// main() of every GoogleTest program: says why a test was skipped, and exits with 77 when all of
+// them were.
 
 #include <cstdio>
 

@@ -1,7 +1,8 @@
-// main() of a fuzz target outside the fuzz preset: runs the empty input and every file of a folder of seeds once.
+// main() of a fuzz target outside the fuzz preset: runs the empty input and every file of a folder
+// of seeds once.
 //
-// Usage: NAME_fuzz FOLDER. Exits with 1 when the folder is missing, holds no file, or one cannot be read; a finding
-// ends the process as it does under libFuzzer.
+// Usage: NAME_fuzz FOLDER. Exits with 1 when the folder is missing, holds no file, or one cannot be
+// read; a finding ends the process as it does under libFuzzer.
 
 #include <algorithm>
 #include <cstddef>
@@ -46,7 +47,8 @@ std::optional<std::string> ReadFile(const std::filesystem::path& path) {
 }
 
 void Run(const std::string& bytes) {
-  // A block of the input's exact size, so that AddressSanitizer sees a read past its end; like libFuzzer's, never null.
+  // A block of the input's exact size, so that AddressSanitizer sees a read past its end; like
+  // libFuzzer's, never null.
   const auto input = std::make_unique<uint8_t[]>(bytes.size());
   std::copy(bytes.begin(), bytes.end(), input.get());
   LLVMFuzzerTestOneInput(input.get(), bytes.size());
