@@ -12,11 +12,11 @@ namespace mayfly {
 
 }  // namespace mayfly
 
-#define MAYFLY_CHECK(condition)                                   \
-  do {                                                            \
-    if (!(condition)) [[unlikely]] {                              \
-      ::mayfly::CheckFailed(__FILE__, __LINE__, #condition);      \
-    }                                                             \
+#define MAYFLY_CHECK(condition)                              \
+  do {                                                       \
+    if (!(condition)) [[unlikely]] {                         \
+      ::mayfly::CheckFailed(__FILE__, __LINE__, #condition); \
+    }                                                        \
   } while (false)
 
 #endif  // MAYFLY_BASE_CHECK_H_

@@ -41,9 +41,8 @@ absl::StatusOr<GuestMemory> GuestMemory::Create(std::vector<Region> regions, Own
   for (const Region& region : regions) {
     const auto end = region.range().end();
     if (region.mapping.size_bytes() == 0 || !end || region.start < previous_end) {
-      return absl::InvalidArgumentError(
-          absl::StrFormat("guest memory region at %#x is empty, out of order or too long",
-                          region.start.value()));
+      return absl::InvalidArgumentError(absl::StrFormat(
+          "guest memory region at %#x is empty, out of order or too long", region.start.value()));
     }
     previous_end = *end;
     memory.size_bytes_ += region.mapping.size_bytes();

@@ -17,14 +17,15 @@
 
 namespace mayfly {
 
-// A type that may be copied to and from guest memory as bytes: trivially copyable and without padding,
-// so that no byte of the host's stack reaches the guest.
+// A type that may be copied to and from guest memory as bytes: trivially copyable and without
+// padding, so that no byte of the host's stack reaches the guest.
 template <typename T>
 concept GuestCopyable =
     std::is_trivially_copyable_v<T> && std::has_unique_object_representations_v<T>;
 
-// A checked piece of guest RAM. Valid as long as the GuestMemory it came from. The guest changes these bytes
-// at any time: copy them once, then check the copy. data() is for handing to the kernel (io_uring, mmap).
+// A checked piece of guest RAM. Valid as long as the GuestMemory it came from. The guest changes
+// these bytes at any time: copy them once, then check the copy. data() is for handing to the kernel
+// (io_uring, mmap).
 class GuestSlice {
  public:
   GuestSlice() = default;
@@ -45,8 +46,8 @@ class GuestSlice {
   size_t size_bytes_ = 0;
 };
 
-// The guest's RAM: one host mapping per region, sorted, immutable once made, and safe to share among threads.
-// Owned by MicroVm; devices and loaders hold a reference.
+// The guest's RAM: one host mapping per region, sorted, immutable once made, and safe to share
+// among threads. Owned by MicroVm; devices and loaders hold a reference.
 //
 //   ASSIGN_OR_RETURN(GuestSlice slice, memory.Resolve({address, length}));
 //   ASSIGN_OR_RETURN(auto header, memory.ReadObject<BlockHeader>(address));
@@ -63,12 +64,13 @@ class GuestMemory {
 
   GuestMemory() = default;
 
-  // `regions` must be non-empty, sorted by start, without overlap or end past 2^64 (InvalidArgument).
-  // `fd` is the file behind every region (a memfd), or empty for anonymous memory.
+  // `regions` must be non-empty, sorted by start, without overlap or end past 2^64
+  // (InvalidArgument). `fd` is the file behind every region (a memfd), or empty for anonymous
+  // memory.
   static absl::StatusOr<GuestMemory> Create(std::vector<Region> regions, OwnedFd fd);
 
-  // The range as host memory when it lies wholly inside one region. OutOfRange otherwise. Length 0 is allowed inside
-  // a region and at its very end.
+  // The range as host memory when it lies wholly inside one region. OutOfRange otherwise. Length 0
+  // is allowed inside a region and at its very end.
   absl::StatusOr<GuestSlice> Resolve(GuestRange range) const;
 
   absl::Status Read(GuestAddress address, std::span<uint8_t> out) const;

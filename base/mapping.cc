@@ -18,8 +18,8 @@ absl::StatusOr<void*> ReserveAligned(size_t size_bytes, size_t alignment_bytes) 
   if (!total_bytes) {
     return ErrnoError("mmap", ENOMEM);
   }
-  void* reserved = mmap(nullptr, *total_bytes, PROT_NONE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* reserved =
+      mmap(nullptr, *total_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (reserved == MAP_FAILED) {
     return ErrnoError("mmap");
   }
@@ -56,8 +56,8 @@ absl::StatusOr<Mapping> Mapping::Create(const Options& options) {
     ASSIGN_OR_RETURN(place, ReserveAligned(options.size_bytes, options.alignment_bytes));
     flags |= MAP_FIXED;
   }
-  void* data = mmap(place, options.size_bytes, options.protection, flags, options.fd,
-                    options.offset_bytes);
+  void* data =
+      mmap(place, options.size_bytes, options.protection, flags, options.fd, options.offset_bytes);
   if (data == MAP_FAILED) {
     const absl::Status error = ErrnoError("mmap");
     if (place != nullptr) {

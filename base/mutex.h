@@ -1,6 +1,7 @@
 // Mutex, MutexLock and Condition: the standard ones, with clang's thread-safety annotations.
 //
-// Debian's absl::Mutex is built without ThreadSanitizer's hooks, so TSan would report every use of it.
+// Debian's absl::Mutex is built without ThreadSanitizer's hooks, so TSan would report every use of
+// it.
 
 #ifndef MAYFLY_BASE_MUTEX_H_
 #define MAYFLY_BASE_MUTEX_H_

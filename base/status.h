@@ -1,7 +1,8 @@
 // Status helpers: errors of system calls, context added on the way up, early return.
 //
 // The rules (docs/architecture.md): a Status is created with the call that failed
-// ("KVM_CREATE_VM: Device or resource busy"), and each layer adds at most once which object it was about.
+// ("KVM_CREATE_VM: Device or resource busy"), and each layer adds at most once which object it was
+// about.
 
 #ifndef MAYFLY_BASE_STATUS_H_
 #define MAYFLY_BASE_STATUS_H_
@@ -35,7 +36,8 @@ const absl::Status& StatusOf(const absl::StatusOr<T>& status_or) {
 #define MAYFLY_CONCAT_INNER(a, b) a##b
 #define MAYFLY_CONCAT(a, b) MAYFLY_CONCAT_INNER(a, b)
 
-// RETURN_IF_ERROR(expression): returns the expression's Status from the enclosing function unless OK.
+// RETURN_IF_ERROR(expression): returns the expression's Status from the enclosing function unless
+// OK.
 #define RETURN_IF_ERROR(expression)                                              \
   do {                                                                           \
     if (auto&& mayfly_result = (expression); !mayfly_result.ok()) [[unlikely]] { \
@@ -43,8 +45,8 @@ const absl::Status& StatusOf(const absl::StatusOr<T>& status_or) {
     }                                                                            \
   } while (false)
 
-// ASSIGN_OR_RETURN(auto x, expression): x takes the value, or the enclosing function returns the error.
-// Expands to several statements: never the unbraced body of an if or a loop.
+// ASSIGN_OR_RETURN(auto x, expression): x takes the value, or the enclosing function returns the
+// error. Expands to several statements: never the unbraced body of an if or a loop.
 #define ASSIGN_OR_RETURN(lhs, expression) \
   MAYFLY_ASSIGN_OR_RETURN(MAYFLY_CONCAT(mayfly_status_or_, __LINE__), lhs, expression)
 

@@ -12,16 +12,16 @@
 
 namespace mayfly {
 
-// One for ports, one for MMIO. Built on the loop thread, immutable once a vCPU runs, so lookups take no lock.
-// Devices are owned elsewhere (MicroVm) and outlive the bus's use.
+// One for ports, one for MMIO. Built on the loop thread, immutable once a vCPU runs, so lookups
+// take no lock. Devices are owned elsewhere (MicroVm) and outlive the bus's use.
 class Bus {
  public:
-  // Attaches `device` to [start, start + size_bytes). InvalidArgument for an empty range or one past 2^64,
-  // AlreadyExists when it overlaps another.
+  // Attaches `device` to [start, start + size_bytes). InvalidArgument for an empty range or one
+  // past 2^64, AlreadyExists when it overlaps another.
   absl::Status Attach(uint64_t start, uint64_t size_bytes, BusDevice* device);
 
-  // Where nothing is attached, a read gives all ones, as an undriven bus does, and a write vanishes.
-  // True when a device answered.
+  // Where nothing is attached, a read gives all ones, as an undriven bus does, and a write
+  // vanishes. True when a device answered.
   bool Read(uint64_t guest_address, std::span<uint8_t> data) const;
   bool Write(uint64_t guest_address, std::span<const uint8_t> guest_data) const;
 

@@ -8,9 +8,10 @@
 
 namespace mayfly {
 
-// Called on any vCPU thread, on several at once: an implementation locks its own state and never waits for the loop.
-// The guest chose offset and data; `guest_offset` is below the size the device was attached with, and data has
-// 1 to 8 bytes. An access may reach past the end of the device's range.
+// Called on any vCPU thread, on several at once: an implementation locks its own state and never
+// waits for the loop. The guest chose offset and data; `guest_offset` is below the size the device
+// was attached with, and data has 1 to 8 bytes. An access may reach past the end of the device's
+// range.
 class BusDevice {
  public:
   virtual ~BusDevice() = default;

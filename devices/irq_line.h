@@ -5,7 +5,8 @@
 
 namespace mayfly {
 
-// Callable from any thread; never blocks. The monitor's own is an irqfd (vmm/irq_fd.h); tests record.
+// Callable from any thread; never blocks. The monitor's own is an irqfd (vmm/irq_fd.h); tests
+// record.
 class IrqLine {
  public:
   virtual ~IrqLine() = default;

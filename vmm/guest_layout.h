@@ -1,6 +1,7 @@
 // The guest's physical address map (x86-64): where RAM, tables, devices and interrupt lines are.
 //
-// Guests and Firecracker's clients rely on these addresses; docs/architecture.md says which and why.
+// Guests and Firecracker's clients rely on these addresses; docs/architecture.md says which and
+// why.
 
 #ifndef MAYFLY_VMM_GUEST_LAYOUT_H_
 #define MAYFLY_VMM_GUEST_LAYOUT_H_
@@ -26,8 +27,8 @@ inline constexpr GuestAddress kPageDirectory(0xb000);
 inline constexpr GuestAddress kCommandLine(0x20000);
 inline constexpr uint64_t kCommandLineMaxBytes = 2048;  // with the terminating NUL
 
-// The last KiB of base memory, where an operating system looks for the MP floating pointer, starts the area of the
-// firmware tables; the ACPI RSDP is at a place an operating system scans.
+// The last KiB of base memory, where an operating system looks for the MP floating pointer, starts
+// the area of the firmware tables; the ACPI RSDP is at a place an operating system scans.
 inline constexpr GuestAddress kSystemTables(0x9fc00);
 inline constexpr GuestAddress kSystemTablesEnd(0xe0000);
 inline constexpr GuestAddress kRsdp(0xe0000);
@@ -35,8 +36,8 @@ inline constexpr GuestAddress kRsdp(0xe0000);
 // First usable byte above the first MiB; kernels load here or higher.
 inline constexpr GuestAddress kHighRam(0x100000);
 
-// RAM is [0, 3 GiB), then from 4 GiB on to 256 GiB, then from 512 GiB on: one hole below 4 GiB for 32-bit MMIO, one
-// for 64-bit MMIO.
+// RAM is [0, 3 GiB), then from 4 GiB on to 256 GiB, then from 512 GiB on: one hole below 4 GiB for
+// 32-bit MMIO, one for 64-bit MMIO.
 inline constexpr GuestAddress kMmio32Hole(0xc0000000);
 inline constexpr GuestAddress kMmio32HoleEnd(0x100000000);
 inline constexpr GuestAddress kMmio64Hole(0x4000000000);

@@ -29,9 +29,9 @@ absl::Status CheckSize(const GuestRamOptions& options) {
   const uint64_t page_bytes =
       options.huge_pages == HugePages::kNone ? kSmallPageBytes : kHugePageBytes;
   if (options.size_bytes == 0 || options.size_bytes % page_bytes != 0) {
-    return absl::InvalidArgumentError(
-        absl::StrFormat("guest memory of %u bytes is not a positive multiple of the %u KiB page size",
-                        options.size_bytes, page_bytes >> 10));
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "guest memory of %u bytes is not a positive multiple of the %u KiB page size",
+        options.size_bytes, page_bytes >> 10));
   }
   struct sysinfo host = {};
   if (sysinfo(&host) != 0) {
@@ -46,7 +46,8 @@ absl::Status CheckSize(const GuestRamOptions& options) {
   return absl::OkStatus();
 }
 
-// Whether madvise(MADV_HUGEPAGE) has an effect on a memfd here. The active choice stands in brackets.
+// Whether madvise(MADV_HUGEPAGE) has an effect on a memfd here. The active choice stands in
+// brackets.
 bool SharedHugePagesAllowed() {
   auto fd = OwnedFd::Open("/sys/kernel/mm/transparent_hugepage/shmem_enabled", O_RDONLY);
   std::array<char, 128> text{};
@@ -88,7 +89,8 @@ absl::StatusOr<OwnedFd> CreateMemfd(const GuestRamOptions& options) {
   return fd;
 }
 
-// Hugetlbfs pages are reserved at mmap, so that a host with too few of them says so now and not by a SIGBUS later.
+// Hugetlbfs pages are reserved at mmap, so that a host with too few of them says so now and not by
+// a SIGBUS later.
 absl::StatusOr<Mapping> MapRegion(uint64_t size_bytes, uint64_t file_offset_bytes, int fd,
                                   HugePages huge_pages) {
   const int backing = fd >= 0 ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS;
@@ -101,10 +103,10 @@ absl::StatusOr<Mapping> MapRegion(uint64_t size_bytes, uint64_t file_offset_byte
                                   .alignment_bytes = kHugePageBytes});
   if (!mapping.ok()) {
     const bool hugetlb = huge_pages == HugePages::k2M;
-    return Annotate(mapping.status(),
-                    absl::StrFormat("guest memory of %u MiB%s", size_bytes >> 20,
-                                    hugetlb ? " in 2 MiB pages (see /proc/sys/vm/nr_hugepages)"
-                                            : ""));
+    return Annotate(
+        mapping.status(),
+        absl::StrFormat("guest memory of %u MiB%s", size_bytes >> 20,
+                        hugetlb ? " in 2 MiB pages (see /proc/sys/vm/nr_hugepages)" : ""));
   }
   if (huge_pages == HugePages::kTransparent &&
       madvise(mapping->data(), size_bytes, MADV_HUGEPAGE) != 0) {
@@ -150,8 +152,8 @@ absl::StatusOr<GuestMemory> CreateGuestRam(const GuestRamOptions& options) {
   std::vector<GuestMemory::Region> regions;
   uint64_t file_offset_bytes = 0;
   for (const GuestRange& range : GuestRamRanges(options.size_bytes)) {
-    ASSIGN_OR_RETURN(Mapping mapping, MapRegion(range.size_bytes, file_offset_bytes, fd.get(),
-                                                options.huge_pages));
+    ASSIGN_OR_RETURN(Mapping mapping,
+                     MapRegion(range.size_bytes, file_offset_bytes, fd.get(), options.huge_pages));
     regions.push_back({range.start, std::move(mapping), file_offset_bytes});
     file_offset_bytes += range.size_bytes;
   }

@@ -24,16 +24,17 @@ struct GuestRamOptions {
   HugePages huge_pages = HugePages::kNone;
 };
 
-// Where RAM of this size lies in guest physical space: [0, 3 GiB), then from 4 GiB, then from 512 GiB on.
-// `size_bytes` is at least one page.
+// Where RAM of this size lies in guest physical space: [0, 3 GiB), then from 4 GiB, then from 512
+// GiB on. `size_bytes` is at least one page.
 std::vector<GuestRange> GuestRamRanges(uint64_t size_bytes);
 
-// RAM of `size_bytes`: one mapping per region, 2 MiB aligned on the host, all from one memfd, not yet populated.
-// kTransparent is private anonymous memory where the host does not allow shared huge pages, as is any RAM larger than
-// RLIMIT_FSIZE, which a memfd may not exceed (docs/decisions/0002).
+// RAM of `size_bytes`: one mapping per region, 2 MiB aligned on the host, all from one memfd, not
+// yet populated. kTransparent is private anonymous memory where the host does not allow shared huge
+// pages, as is any RAM larger than RLIMIT_FSIZE, which a memfd may not exceed
+// (docs/decisions/0002).
 //
-// InvalidArgument: size 0, not a multiple of the page size (4 KiB; 2 MiB with huge pages), or more than the host's
-// RAM. Otherwise the failing call.
+// InvalidArgument: size 0, not a multiple of the page size (4 KiB; 2 MiB with huge pages), or more
+// than the host's RAM. Otherwise the failing call.
 absl::StatusOr<GuestMemory> CreateGuestRam(const GuestRamOptions& options);
 
 }  // namespace mayfly
