@@ -10,16 +10,10 @@
 #include "absl/status/statusor.h"
 #include "base/guest_address.h"
 #include "base/guest_memory.h"
+#include "vmm/dsdt.h"
 #include "vmm/system_table_area.h"
 
 namespace mayfly {
-
-// Where one virtio-mmio transport is: layout::kVirtioMmioSizeBytes of registers and an interrupt of
-// its own.
-struct VirtioMmioResource {
-  GuestAddress address;  // below 4 GiB
-  uint32_t gsi = 0;
-};
 
 struct AcpiConfig {
   uint32_t vcpu_count = 1;  // 1 to layout::kMaxVcpus
