@@ -1,0 +1,61 @@
+// Ring: an io_uring instance, set up with the best flags the running kernel has.
+
+#ifndef MAYFLY_BASE_RING_H_
+#define MAYFLY_BASE_RING_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+struct io_uring;
+struct io_uring_sqe;
+
+namespace mayfly {
+
+// Owned by EventLoop; every method on the thread that called Create. Oldest kernel: 5.15.
+class Ring {
+ public:
+  enum class Setup {
+    kBest,     // as many of the optional flags as the kernel takes
+    kMinimal,  // none: what a 5.15 kernel does, for tests
+  };
+
+  // Errors: "io_uring_setup: reason"; FailedPrecondition, saying how to change it, when the host
+  // has io_uring disabled.
+  static absl::StatusOr<Ring> Create(uint32_t entry_count, Setup setup);
+  Ring(Ring&& other) noexcept;
+  Ring& operator=(Ring&& other) noexcept;
+  ~Ring();
+
+  // An entry to fill in, or null when the ring is full: then Submit.
+  io_uring_sqe* TakeEntry();
+  // Hands the entries to the kernel without waiting. Unavailable: the kernel wants its completions
+  // taken first.
+  absl::Status Submit();
+  // Hands the entries to the kernel and lets it finish what is ready; waits for a completion when
+  // `wait` says so, for at most `timeout_us` when given. Returns OK as well when a signal or the
+  // timeout ended the wait.
+  enum class Wait { kNo, kYes };
+  absl::Status SubmitAndWait(Wait wait, std::optional<int64_t> timeout_us);
+  // Calls `completed` for each completion there is and takes it off the ring.
+  void TakeCompletions(absl::FunctionRef<void(uint64_t user_data, int32_t result)> completed);
+
+  // "256 entries, SINGLE_ISSUER|COOP_TASKRUN".
+  const std::string& setup_description() const { return setup_description_; }
+
+ private:
+  Ring(std::unique_ptr<io_uring> ring, std::string setup_description);
+  void Close();
+
+  std::unique_ptr<io_uring> ring_;
+  std::string setup_description_;
+};
+
+}  // namespace mayfly
+
+#endif  // MAYFLY_BASE_RING_H_
