@@ -1,0 +1,124 @@
+// The flags of `mayfly run`.
+
+#include "api/run_options.h"
+
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "api/flag_table.h"
+#include "base/status.h"
+#include "vmm/guest_layout.h"
+#include "vmm/kernel_command_line.h"
+
+namespace mayfly {
+namespace {
+
+// A guest with a console on its serial port, which restarts by the keyboard controller and does not
+// look for a mouse.
+constexpr absl::string_view kDefaultRunCommandLine =
+    "console=ttyS0 reboot=k panic=-1 i8042.noaux i8042.nomux i8042.dumbkbd swiotlb=noforce";
+
+// Keeps the size in bytes far from overflow; what the host has is checked when RAM is made.
+constexpr uint64_t kMaxMemoryMib = uint64_t{1} << 32;
+
+absl::Status SetPath(absl::string_view value, std::string& path) {
+  if (value.empty()) {
+    return absl::InvalidArgumentError("needs a file name");
+  }
+  path = std::string(value);
+  return absl::OkStatus();
+}
+
+template <typename T>
+absl::Status SetNumber(absl::string_view value, uint64_t min, uint64_t max, T& number) {
+  ASSIGN_OR_RETURN(const uint64_t parsed, ParseNumber(value, min, max));
+  number = static_cast<T>(parsed);
+  return absl::OkStatus();
+}
+
+absl::Status SetHugePages(absl::string_view value, HugePages& huge_pages) {
+  if (value == "None") {
+    huge_pages = HugePages::kNone;
+  } else if (value == "Transparent") {
+    huge_pages = HugePages::kTransparent;
+  } else if (value == "2M") {
+    huge_pages = HugePages::k2M;
+  } else {
+    return absl::InvalidArgumentError(
+        absl::StrCat("must be None, Transparent or 2M, not '", value, "'"));
+  }
+  return absl::OkStatus();
+}
+
+std::function<absl::Status(absl::string_view)> SetTrue(bool& target) {
+  return [&target](absl::string_view) {
+    target = true;
+    return absl::OkStatus();
+  };
+}
+
+// Room for devices to come: the list grows, the flags above stay in the order a user meets them.
+FlagTable RunFlags(RunOptions& options) {
+  using absl::string_view;
+  return FlagTable({
+      {"--kernel", "FILE", "kernel to boot: an uncompressed ELF vmlinux or a bzImage (required)",
+       [&](string_view value) { return SetPath(value, options.kernel_path); }},
+      {"--initrd", "FILE", "initial RAM disk (initramfs) for the kernel",
+       [&](string_view value) { return SetPath(value, options.initrd_path.emplace()); }},
+      {"--cmdline", "TEXT",
+       absl::StrCat("kernel command line, instead of: ", kDefaultRunCommandLine,
+                    ". 'pci=off' is always added."),
+       [&](string_view value) {
+         options.command_line = std::string(value);
+         return absl::OkStatus();
+       }},
+      {"--memory-mib", "N", "guest RAM in MiB, at most what the host has (default 128)",
+       [&](string_view value) { return SetNumber(value, 1, kMaxMemoryMib, options.memory_mib); }},
+      {"--vcpus", "N", absl::StrCat("virtual CPUs, 1 to ", layout::kMaxVcpus, " (default 1)"),
+       [&](string_view value) {
+         return SetNumber(value, 1, layout::kMaxVcpus, options.vcpu_count);
+       }},
+      {"--huge-pages", "KIND",
+       "what backs guest RAM: None, Transparent, or 2M from the host's pool (default None)",
+       [&](string_view value) { return SetHugePages(value, options.huge_pages); }},
+      {"--boot-timer", "",
+       "print the time from here to the guest's writing the byte 123 to address 0xC0000000",
+       SetTrue(options.has_boot_timer)},
+      {"--timings", "", "print how long each phase of the start took, in microseconds",
+       SetTrue(options.shows_timings)},
+      {"--help", "", "print this text", SetTrue(options.wants_help)},
+  });
+}
+
+}  // namespace
+
+absl::StatusOr<RunOptions> ParseRunOptions(std::span<const char* const> arguments) {
+  RunOptions options;
+  options.command_line = std::string(kDefaultRunCommandLine);
+  RETURN_IF_ERROR(RunFlags(options).Parse(arguments));
+  if (options.kernel_path.empty() && !options.wants_help) {
+    return absl::InvalidArgumentError("--kernel is required");
+  }
+  return options;
+}
+
+std::string RunHelp() {
+  RunOptions unused;
+  return absl::StrCat(
+      "Usage: mayfly run --kernel FILE [OPTION]...\n"
+      "Boots a kernel in a micro-VM with its serial console on this terminal.\n\n",
+      RunFlags(unused).Help(),
+      "\nOn a terminal, press Ctrl-A and then:\n"
+      "  x        end the VM at once\n"
+      "  d        send Ctrl-Alt-Del to the guest\n"
+      "  a        send Ctrl-A to the guest\n"
+      "  h        list these keys\n"
+      "When input is not a terminal, its end is sent to the guest as Ctrl-D.\n\n"
+      "Exit status: 0 when the guest reboots or powers off, or by the escape key; 1 when the\n"
+      "host or a file refuses something; 2 for a wrong command line; 3 when the guest cannot go\n"
+      "on (triple fault, unknown exit, emulation failure); 128 + N when ended by signal N.\n");
+}
+
+}  // namespace mayfly

@@ -1,0 +1,75 @@
+// RunSession: the one VM of `mayfly run`, its console and its end.
+
+#ifndef MAYFLY_API_RUN_SESSION_H_
+#define MAYFLY_API_RUN_SESSION_H_
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "api/escape_key.h"
+#include "api/exit_status.h"
+#include "api/run_options.h"
+#include "api/signal_watch.h"
+#include "api/terminal.h"
+#include "base/event_loop.h"
+#include "base/phase_timeline.h"
+#include "base/timer.h"
+#include "devices/serial_input.h"
+#include "devices/serial_output.h"
+#include "vmm/boot_source.h"
+#include "vmm/micro_vm.h"
+
+namespace mayfly {
+
+// Made, used and destroyed on the main thread, which becomes the loop thread.
+class RunSession {
+ public:
+  // `timeline` outlives the session.
+  RunSession(RunOptions options, PhaseTimeline* timeline)
+      : options_(std::move(options)), timeline_(timeline) {}
+  RunSession(const RunSession&) = delete;
+  RunSession& operator=(const RunSession&) = delete;
+
+  // Boots the VM and returns how it ended, with the terminal restored; an error when it could not
+  // be run.
+  absl::StatusOr<int> Run();
+
+ private:
+  absl::StatusOr<BootSource> OpenBootSource() const;
+  absl::Status CreateVm(const BootSource& boot);
+  absl::Status OpenConsole();
+
+  void OnVmEnd(const VmEnd& end);
+  void OnSignal(int signal);
+  void OnInputEnd(const absl::Status& status);
+  void OnOutputBroken(const absl::Status& status);
+  void OnEscapeCommand(EscapeKey::Command command);
+  void ShowTimings();
+  // Stops the guest, writes out what it printed and then leaves the loop. The first call decides.
+  void Finish(int exit_status, std::string message);
+
+  const RunOptions options_;
+  PhaseTimeline* const timeline_;
+
+  int exit_status_ = kExitOk;
+  bool is_finishing_ = false;
+  // For standard error once the terminal is restored; empty for none.
+  std::string message_;
+
+  // In the order of their making; destroyed in reverse.
+  std::unique_ptr<EventLoop> loop_;
+  std::unique_ptr<SignalWatch> signals_;
+  std::unique_ptr<SerialOutput> output_;
+  std::unique_ptr<MicroVm> vm_;
+  std::unique_ptr<EscapeKey> escape_key_;
+  std::unique_ptr<SerialInput> input_;
+  std::unique_ptr<RawTerminal> terminal_;
+  std::unique_ptr<Timer> timings_timer_;
+};
+
+}  // namespace mayfly
+
+#endif  // MAYFLY_API_RUN_SESSION_H_

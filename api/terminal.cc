@@ -1,0 +1,72 @@
+// Terminal modes.
+
+#include "api/terminal.h"
+
+#include <signal.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <array>
+
+#include "base/status.h"
+
+namespace mayfly {
+namespace {
+
+constexpr std::array<int, 6> kFatalSignals = {SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGFPE, SIGSYS};
+
+// Global because a signal handler needs it. Written before the handlers are installed and after
+// they are removed.
+struct SavedModes {
+  int fd = -1;
+  struct termios modes = {};
+};
+SavedModes g_saved;
+
+// Async-signal-safe. SA_RESETHAND put the default action back, so that returning, or raising again,
+// ends the process.
+void RestoreAndDie(int signal) {
+  tcsetattr(g_saved.fd, TCSANOW, &g_saved.modes);
+  raise(signal);
+}
+
+void SetFatalHandlers(void (*handler)(int)) {
+  struct sigaction action = {};
+  action.sa_handler = handler;
+  action.sa_flags = static_cast<int>(SA_RESETHAND | SA_NODEFER);
+  for (const int signal : kFatalSignals) {
+    sigaction(signal, &action, nullptr);
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<RawTerminal>> RawTerminal::Create(int fd) {
+  g_saved.fd = fd;
+  if (tcgetattr(fd, &g_saved.modes) != 0) {
+    return ErrnoError("tcgetattr");
+  }
+  SetFatalHandlers(RestoreAndDie);
+  struct termios raw = g_saved.modes;
+  raw.c_iflag &=
+      ~static_cast<tcflag_t>(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON);
+  raw.c_lflag &= ~static_cast<tcflag_t>(ECHO | ECHONL | ICANON | ISIG | IEXTEN);
+  raw.c_cc[VMIN] = 1;
+  raw.c_cc[VTIME] = 0;
+  if (tcsetattr(fd, TCSANOW, &raw) != 0) {
+    const absl::Status error = ErrnoError("tcsetattr");
+    SetFatalHandlers(SIG_DFL);
+    return error;
+  }
+  return std::unique_ptr<RawTerminal>(new RawTerminal());
+}
+
+RawTerminal::~RawTerminal() {
+  // A terminal that is gone has no modes to restore.
+  (void)tcsetattr(g_saved.fd, TCSANOW, &g_saved.modes);
+  SetFatalHandlers(SIG_DFL);
+}
+
+bool IsForegroundTerminal(int fd) { return isatty(fd) != 0 && tcgetpgrp(fd) == getpgrp(); }
+
+}  // namespace mayfly

@@ -1,0 +1,67 @@
+// Threads by pthread_create, which reports failure where std::thread throws.
+
+#include "base/named_thread.h"
+
+#include <signal.h>
+
+#include <cstddef>
+#include <utility>
+
+#include "base/status.h"
+
+namespace mayfly {
+namespace {
+
+// Enough for a vCPU's exit handling and a register dump; thousands of monitors share a host.
+constexpr size_t kStackBytes = 256 * 1024;
+
+struct StartArguments {
+  std::string name;
+  std::function<void()> body;
+};
+
+void* ThreadMain(void* raw) {
+  // Made by Start for this thread alone.
+  const std::unique_ptr<StartArguments> arguments(static_cast<StartArguments*>(raw));
+  pthread_setname_np(pthread_self(), arguments->name.c_str());
+  arguments->body();
+  return nullptr;
+}
+
+}  // namespace
+
+absl::Status NamedThread::Start(std::string name, int signal, std::function<void()> body) {
+  auto arguments = std::make_unique<StartArguments>(std::move(name), std::move(body));
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, kStackBytes);
+  sigset_t mask;
+  sigfillset(&mask);
+  if (signal != 0) {
+    sigdelset(&mask, signal);
+  }
+  pthread_attr_setsigmask_np(&attributes, &mask);
+  const int error = pthread_create(&thread_, &attributes, ThreadMain, arguments.get());
+  pthread_attr_destroy(&attributes);
+  if (error != 0) {
+    return ErrnoError("pthread_create", error);
+  }
+  (void)arguments.release();
+  is_started_ = true;
+  return absl::OkStatus();
+}
+
+void NamedThread::Signal(int signal) {
+  if (is_started_) {
+    pthread_kill(thread_, signal);
+  }
+}
+
+void NamedThread::Join() {
+  if (is_started_) {
+    pthread_join(thread_, nullptr);
+    is_started_ = false;
+  }
+}
+
+}  // namespace mayfly

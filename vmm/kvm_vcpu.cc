@@ -1,0 +1,173 @@
+// vCPU ioctls of KVM.
+
+#include "vmm/kvm_vcpu.h"
+
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+
+#include "absl/strings/str_format.h"
+#include "base/status.h"
+#include "vmm/kvm_ioctl.h"
+#include "vmm/kvm_list_buffer.h"
+
+namespace mayfly {
+namespace {
+
+VcpuExit PortExit(kvm_run* run) {
+  // KVM puts the items into the same mapping, at this offset (api.rst, 5: KVM_EXIT_IO).
+  auto* data = reinterpret_cast<uint8_t*>(run) + run->io.data_offset;
+  return {.kind = run->io.direction == KVM_EXIT_IO_IN ? VcpuExit::Kind::kPortRead
+                                                      : VcpuExit::Kind::kPortWrite,
+          .guest_address = run->io.port,
+          .item_size_bytes = run->io.size,
+          .data = {data, size_t{run->io.size} * run->io.count}};
+}
+
+VcpuExit MmioExit(kvm_run* run) {
+  const size_t length = std::min<size_t>(run->mmio.len, sizeof(run->mmio.data));
+  return {.kind = run->mmio.is_write != 0 ? VcpuExit::Kind::kMmioWrite : VcpuExit::Kind::kMmioRead,
+          .guest_address = run->mmio.phys_addr,
+          .item_size_bytes = length,
+          .data = {run->mmio.data, length}};
+}
+
+VcpuExit InternalErrorExit(kvm_run* run) {
+  VcpuExit exit = {.kind = VcpuExit::Kind::kInternalError, .detail = run->internal.suberror};
+  const auto& failure = run->emulation_failure;
+  if (failure.suberror == KVM_INTERNAL_ERROR_EMULATION && failure.ndata >= 3 &&
+      (failure.flags & KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES) != 0) {
+    exit.instruction = {failure.insn_bytes,
+                        std::min<size_t>(failure.insn_size, sizeof(failure.insn_bytes))};
+  }
+  return exit;
+}
+
+VcpuExit DecodeExit(kvm_run* run) {
+  switch (run->exit_reason) {
+    case KVM_EXIT_IO:
+      return PortExit(run);
+    case KVM_EXIT_MMIO:
+      return MmioExit(run);
+    case KVM_EXIT_HLT:
+      return {.kind = VcpuExit::Kind::kHalt};
+    case KVM_EXIT_INTR:
+      return {.kind = VcpuExit::Kind::kInterrupted};
+    case KVM_EXIT_SHUTDOWN:
+      return {.kind = VcpuExit::Kind::kShutdown};
+    case KVM_EXIT_INTERNAL_ERROR:
+      return InternalErrorExit(run);
+    case KVM_EXIT_FAIL_ENTRY:
+      return {.kind = VcpuExit::Kind::kFailedEntry,
+              .detail = run->fail_entry.hardware_entry_failure_reason};
+    default:
+      return {.kind = VcpuExit::Kind::kUnhandled};
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<KvmVcpu> KvmVcpu::Create(OwnedFd fd, size_t mmap_size_bytes) {
+  if (mmap_size_bytes < sizeof(kvm_run)) {
+    return absl::FailedPreconditionError("KVM_GET_VCPU_MMAP_SIZE: smaller than struct kvm_run");
+  }
+  ASSIGN_OR_RETURN(Mapping run_page, Mapping::Create({.size_bytes = mmap_size_bytes,
+                                                      .protection = PROT_READ | PROT_WRITE,
+                                                      .flags = MAP_SHARED,
+                                                      .fd = fd.get()}));
+  return KvmVcpu(std::move(fd), std::move(run_page));
+}
+
+absl::StatusOr<VcpuExit> KvmVcpu::Run() {
+  // Not KvmIoctl: the one call on the hot path must not build a Status for EINTR.
+  if (ioctl(fd_.get(), KVM_RUN, 0) < 0) {
+    if (errno == EINTR || errno == EAGAIN) {
+      return VcpuExit{.kind = VcpuExit::Kind::kInterrupted};
+    }
+    return ErrnoError("KVM_RUN");
+  }
+  VcpuExit exit = DecodeExit(run());
+  exit.reason = run()->exit_reason;
+  return exit;
+}
+
+void KvmVcpu::RequestImmediateExit(bool requested) {
+  // KVM reads the byte on the vCPU's thread; the signal that follows orders the two.
+  std::atomic_ref<__u8>(run()->immediate_exit).store(requested ? 1 : 0);
+}
+
+absl::StatusOr<kvm_regs> KvmVcpu::GetRegs() const {
+  kvm_regs regs = {};
+  RETURN_IF_ERROR(KvmIoctl(fd_.get(), KVM_GET_REGS, KvmArgument(&regs), "KVM_GET_REGS"));
+  return regs;
+}
+
+absl::Status KvmVcpu::SetRegs(const kvm_regs& regs) const {
+  return KvmIoctl(fd_.get(), KVM_SET_REGS, KvmArgument(&regs), "KVM_SET_REGS").status();
+}
+
+absl::StatusOr<kvm_sregs> KvmVcpu::GetSregs() const {
+  kvm_sregs sregs = {};
+  RETURN_IF_ERROR(KvmIoctl(fd_.get(), KVM_GET_SREGS, KvmArgument(&sregs), "KVM_GET_SREGS"));
+  return sregs;
+}
+
+absl::Status KvmVcpu::SetSregs(const kvm_sregs& sregs) const {
+  return KvmIoctl(fd_.get(), KVM_SET_SREGS, KvmArgument(&sregs), "KVM_SET_SREGS").status();
+}
+
+absl::Status KvmVcpu::SetFpu(const kvm_fpu& fpu) const {
+  return KvmIoctl(fd_.get(), KVM_SET_FPU, KvmArgument(&fpu), "KVM_SET_FPU").status();
+}
+
+absl::StatusOr<kvm_lapic_state> KvmVcpu::GetLapic() const {
+  kvm_lapic_state lapic = {};
+  RETURN_IF_ERROR(KvmIoctl(fd_.get(), KVM_GET_LAPIC, KvmArgument(&lapic), "KVM_GET_LAPIC"));
+  return lapic;
+}
+
+absl::Status KvmVcpu::SetLapic(const kvm_lapic_state& lapic) const {
+  return KvmIoctl(fd_.get(), KVM_SET_LAPIC, KvmArgument(&lapic), "KVM_SET_LAPIC").status();
+}
+
+absl::Status KvmVcpu::SetCpuid2(std::span<const kvm_cpuid_entry2> entries) const {
+  if (entries.size() > KvmCpuidBuffer::kMaxEntries) {
+    return absl::InvalidArgumentError("KVM_SET_CPUID2: too many entries");
+  }
+  KvmCpuidBuffer buffer;
+  return KvmIoctl(fd_.get(), KVM_SET_CPUID2, KvmArgument(buffer.Fill(entries)), "KVM_SET_CPUID2")
+      .status();
+}
+
+absl::Status KvmVcpu::SetMsrs(std::span<const kvm_msr_entry> msrs) const {
+  if (msrs.size() > KvmMsrBuffer::kMaxEntries) {
+    return absl::InvalidArgumentError("KVM_SET_MSRS: too many entries");
+  }
+  KvmMsrBuffer buffer;
+  ASSIGN_OR_RETURN(const int done, KvmIoctl(fd_.get(), KVM_SET_MSRS, KvmArgument(buffer.Fill(msrs)),
+                                            "KVM_SET_MSRS"));
+  if (static_cast<size_t>(done) != msrs.size()) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("KVM_SET_MSRS: MSR %#x refused", msrs[static_cast<size_t>(done)].index));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<GuestAddress> KvmVcpu::Translate(uint64_t guest_linear_address) const {
+  kvm_translation translation = {.linear_address = guest_linear_address};
+  RETURN_IF_ERROR(KvmIoctl(fd_.get(), KVM_TRANSLATE, KvmArgument(&translation), "KVM_TRANSLATE"));
+  if (translation.valid == 0) {
+    return absl::NotFoundError("KVM_TRANSLATE: not mapped");
+  }
+  return GuestAddress(translation.physical_address);
+}
+
+absl::StatusOr<uint32_t> KvmVcpu::GetTscKhz() const {
+  ASSIGN_OR_RETURN(const int khz, KvmIoctl(fd_.get(), KVM_GET_TSC_KHZ, 0, "KVM_GET_TSC_KHZ"));
+  return static_cast<uint32_t>(khz);
+}
+
+}  // namespace mayfly

@@ -1,0 +1,56 @@
+// VM ioctls of KVM.
+
+#include "vmm/kvm_vm.h"
+
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+#include "vmm/kvm_ioctl.h"
+
+namespace mayfly {
+
+absl::Status KvmVm::SetUserMemoryRegion(const MemorySlot& slot) const {
+  kvm_userspace_memory_region region = {
+      .slot = slot.slot,
+      .flags = slot.flags,
+      .guest_phys_addr = slot.start.value(),
+      .memory_size = slot.size_bytes,
+      .userspace_addr = KvmArgument(slot.host_memory),
+  };
+  return KvmIoctl(fd_.get(), KVM_SET_USER_MEMORY_REGION, KvmArgument(&region),
+                  "KVM_SET_USER_MEMORY_REGION")
+      .status();
+}
+
+absl::Status KvmVm::SetTssAddr(GuestAddress address) const {
+  return KvmIoctl(fd_.get(), KVM_SET_TSS_ADDR, address.value(), "KVM_SET_TSS_ADDR").status();
+}
+
+absl::Status KvmVm::CreateIrqchip() const {
+  return KvmIoctl(fd_.get(), KVM_CREATE_IRQCHIP, 0, "KVM_CREATE_IRQCHIP").status();
+}
+
+absl::Status KvmVm::CreatePit2(uint32_t flags) const {
+  kvm_pit_config config = {.flags = flags};
+  return KvmIoctl(fd_.get(), KVM_CREATE_PIT2, KvmArgument(&config), "KVM_CREATE_PIT2").status();
+}
+
+absl::StatusOr<KvmVcpu> KvmVm::CreateVcpu(uint32_t id, size_t mmap_size_bytes) const {
+  const auto fd = KvmIoctl(fd_.get(), KVM_CREATE_VCPU, id, "KVM_CREATE_VCPU");
+  if (!fd.ok()) {
+    return Annotate(fd.status(), absl::StrCat("vcpu ", id));
+  }
+  return KvmVcpu::Create(OwnedFd(*fd), mmap_size_bytes);
+}
+
+absl::Status KvmVm::Irqfd(int event_fd, uint32_t gsi) const {
+  kvm_irqfd irqfd = {.fd = static_cast<__u32>(event_fd), .gsi = gsi};
+  return KvmIoctl(fd_.get(), KVM_IRQFD, KvmArgument(&irqfd), "KVM_IRQFD").status();
+}
+
+absl::Status KvmVm::GetDirtyLog(uint32_t slot, std::span<uint64_t> bitmap) const {
+  kvm_dirty_log log = {.slot = slot};
+  log.dirty_bitmap = bitmap.data();
+  return KvmIoctl(fd_.get(), KVM_GET_DIRTY_LOG, KvmArgument(&log), "KVM_GET_DIRTY_LOG").status();
+}
+
+}  // namespace mayfly
