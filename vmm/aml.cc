@@ -2,10 +2,7 @@
 
 #include "vmm/aml.h"
 
-#include <algorithm>
-#include <array>
 #include <cstddef>
-#include <numeric>
 #include <string>
 
 #include "absl/strings/str_split.h"
@@ -225,10 +222,7 @@ void AmlBuilder::ResourceTemplate(Body descriptors) {
     const size_t start = bytes_.size();
     descriptors();
     Byte(kEndTag);
-    const auto first = bytes_.begin() + static_cast<ptrdiff_t>(start);
-    // The bytes of the template, this one included, add up to 0.
-    const uint32_t sum = std::accumulate(first, bytes_.end(), uint32_t{0});
-    Byte(static_cast<uint8_t>(-sum));
+    Byte(0);  // in place of a checksum: 6.4.2.9
     // The size of the buffer goes before its bytes.
     AmlBuilder size;
     size.Integer(bytes_.size() - start);

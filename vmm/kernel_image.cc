@@ -31,20 +31,20 @@ constexpr absl::string_view Magic(const char* bytes, size_t size_bytes) {
 
 // What users are likely to pass by mistake.
 constexpr std::array kRefused = {
-    Signature{Magic("\x1f\x8b", 2), "gzip-compressed file; decompress it first"},
-    Signature{Magic("\x28\xb5\x2f\xfd", 4), "zstd-compressed file; decompress it first"},
+    Signature{Magic("\x1f\x8b", 2), "a gzip-compressed file; decompress it first"},
+    Signature{Magic("\x28\xb5\x2f\xfd", 4), "a zstd-compressed file; decompress it first"},
     Signature{Magic("\xfd"
                     "7zXZ\0",
                     6),
-              "xz-compressed file; decompress it first"},
-    Signature{Magic("BZh", 3), "bzip2-compressed file; decompress it first"},
-    Signature{Magic("\x02\x21\x4c\x18", 4), "lz4-compressed file; decompress it first"},
-    Signature{Magic("\x04\x22\x4d\x18", 4), "lz4-compressed file; decompress it first"},
-    Signature{Magic("\x89LZO", 4), "lzop-compressed file; decompress it first"},
-    Signature{Magic("MZ", 2), "EFI program (PE) without a Linux boot header"},
-    Signature{Magic("070701", 6), "cpio archive; is this the initrd?"},
-    Signature{Magic("!<arch>", 7), "ar archive; is this a package?"},
-    Signature{Magic("\x27\x05\x19\x56", 4), "U-Boot image; extract the kernel first"},
+              "an xz-compressed file; decompress it first"},
+    Signature{Magic("BZh", 3), "a bzip2-compressed file; decompress it first"},
+    Signature{Magic("\x02\x21\x4c\x18", 4), "an lz4-compressed file; decompress it first"},
+    Signature{Magic("\x04\x22\x4d\x18", 4), "an lz4-compressed file; decompress it first"},
+    Signature{Magic("\x89LZO", 4), "an lzop-compressed file; decompress it first"},
+    Signature{Magic("MZ", 2), "an EFI program (PE) without a Linux boot header"},
+    Signature{Magic("070701", 6), "a cpio archive; is this the initrd?"},
+    Signature{Magic("!<arch>", 7), "an ar archive; is this a package?"},
+    Signature{Magic("\x27\x05\x19\x56", 4), "a U-Boot image; extract the kernel first"},
 };
 
 }  // namespace
@@ -65,7 +65,7 @@ absl::StatusOr<KernelFormat> DetectKernelFormat(std::span<const uint8_t> file) {
   for (const Signature& signature : kRefused) {
     if (StartsWith(file, signature.magic)) {
       return absl::InvalidArgumentError(
-          absl::StrCat("neither an ELF file nor a bzImage but a ", signature.reason));
+          absl::StrCat("neither an ELF file nor a bzImage but ", signature.reason));
     }
   }
   return absl::InvalidArgumentError("neither an ELF file nor a bzImage");
