@@ -53,6 +53,14 @@ function(mayfly_fuzzer name)
   endif()
 endfunction()
 
+# mayfly_benchmark(NAME SOURCES ... DEPENDS ...): a Google Benchmark program that "make bench" builds and runs.
+function(mayfly_benchmark name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPENDS")
+  add_executable(${name} EXCLUDE_FROM_ALL ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE mayfly_compile ${arg_DEPENDS} benchmark::benchmark_main)
+  add_dependencies(mayfly_benchmarks ${name})
+endfunction()
+
 # Fails the configure step when a layer's library links one that cmake/layers.txt does not allow it.
 function(mayfly_check_layers)
   file(STRINGS "${PROJECT_SOURCE_DIR}/cmake/layers.txt" lines REGEX "^[a-z]+:")
