@@ -98,7 +98,7 @@ absl::StatusOr<GuestRange> LoadInitrd(const ImageFile& file, const LoadedKernel&
     limit = kernel.initrd_address_max + 1;
   }
   const uint64_t start = size_bytes <= limit ? AlignDown(limit - size_bytes, kPageBytes) : 0;
-  if (start < kernel.end.value()) {
+  if (size_bytes > limit || start < kernel.end.value()) {
     return absl::InvalidArgumentError(absl::StrFormat(
         "%s: the initrd of %u KiB does not fit between the kernel's end at %#x and %#x",
         file.path(), size_bytes >> 10, kernel.end.value(), limit));

@@ -4,65 +4,68 @@
 #define MAYFLY_VMM_KVM_LIST_BUFFER_H_
 
 #include <linux/kvm.h>
+#include <sys/ioctl.h>
 
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <cstring>
+#include <cstdint>
 #include <span>
 #include <vector>
 
 namespace mayfly {
 
-// The argument of an ioctl that takes a `Header`, whose first member is the number of entries as a
-// __u32, followed by up to `kCapacity` of `Entry`.
-template <typename Header, typename Entry, size_t kCapacity>
+// How kvm_cpuid2 and kvm_msrs begin. The kernel's own declarations have a wrong size in C++: their
+// flexible arrays hold an empty struct, which takes space there, and so their ioctl numbers, which
+// contain that size, are wrong as well.
+struct KvmListHeader {
+  __u32 count;
+  __u32 padding;
+};
+static_assert(sizeof(KvmListHeader) == 8);
+
+inline constexpr uint64_t kKvmGetSupportedCpuid = _IOWR(KVMIO, 0x05, KvmListHeader);
+inline constexpr uint64_t kKvmSetMsrs = _IOW(KVMIO, 0x89, KvmListHeader);
+inline constexpr uint64_t kKvmSetCpuid2 = _IOW(KVMIO, 0x90, KvmListHeader);
+
+// The argument of such an ioctl: a header and up to `kCapacity` entries.
+template <typename Entry, size_t kCapacity>
 class KvmListBuffer {
  public:
   static constexpr size_t kMaxEntries = kCapacity;
 
   // For the kernel to fill.
-  Header* Prepare() {
-    SetCount(kMaxEntries);
-    return header();
+  void* Prepare() {
+    buffer_.header.count = static_cast<__u32>(kMaxEntries);
+    return &buffer_;
   }
 
   // For the kernel to read. `entries` has at most kMaxEntries.
-  Header* Fill(std::span<const Entry> entries) {
-    SetCount(entries.size());
-    if (!entries.empty()) {
-      std::memcpy(bytes_.data() + sizeof(Header), entries.data(), entries.size_bytes());
-    }
-    return header();
+  void* Fill(std::span<const Entry> entries) {
+    buffer_.header.count = static_cast<__u32>(entries.size());
+    std::copy(entries.begin(), entries.end(), buffer_.entries.begin());
+    return &buffer_;
   }
 
   // What the kernel filled in.
   std::vector<Entry> Entries() const {
-    __u32 count = 0;
-    std::memcpy(&count, bytes_.data(), sizeof(count));
-    std::vector<Entry> entries(std::min<size_t>(count, kMaxEntries));
-    if (!entries.empty()) {
-      std::memcpy(entries.data(), bytes_.data() + sizeof(Header), entries.size() * sizeof(Entry));
-    }
-    return entries;
+    const auto count = std::min<size_t>(buffer_.header.count, kMaxEntries);
+    return {buffer_.entries.data(), buffer_.entries.data() + count};
   }
 
  private:
-  void SetCount(size_t count) {
-    const auto short_count = static_cast<__u32>(count);
-    std::memcpy(bytes_.data(), &short_count, sizeof(short_count));
-  }
+  struct Buffer {
+    KvmListHeader header;
+    std::array<Entry, kCapacity> entries;
+  };
+  static_assert(offsetof(Buffer, entries) == sizeof(KvmListHeader));
 
-  // The bytes are laid out and aligned as the kernel's structure.
-  Header* header() { return reinterpret_cast<Header*>(bytes_.data()); }
-
-  alignas(Header) alignas(
-      Entry) std::array<char, sizeof(Header) + kCapacity * sizeof(Entry)> bytes_{};
+  Buffer buffer_ = {};
 };
 
 // KVM_MAX_CPUID_ENTRIES of arch/x86/include/asm/kvm_host.h.
-using KvmCpuidBuffer = KvmListBuffer<kvm_cpuid2, kvm_cpuid_entry2, 256>;
-using KvmMsrBuffer = KvmListBuffer<kvm_msrs, kvm_msr_entry, 64>;
+using KvmCpuidBuffer = KvmListBuffer<kvm_cpuid_entry2, 256>;
+using KvmMsrBuffer = KvmListBuffer<kvm_msr_entry, 64>;
 
 }  // namespace mayfly
 

@@ -98,7 +98,7 @@ absl::StatusOr<size_t> KvmSystem::GetVcpuMmapSize() const {
 
 absl::StatusOr<std::vector<kvm_cpuid_entry2>> KvmSystem::GetSupportedCpuid() const {
   KvmCpuidBuffer buffer;
-  RETURN_IF_ERROR(KvmIoctl(fd_.get(), KVM_GET_SUPPORTED_CPUID, KvmArgument(buffer.Prepare()),
+  RETURN_IF_ERROR(KvmIoctl(fd_.get(), kKvmGetSupportedCpuid, KvmArgument(buffer.Prepare()),
                            "KVM_GET_SUPPORTED_CPUID"));
   return buffer.Entries();
 }

@@ -138,7 +138,7 @@ absl::Status KvmVcpu::SetCpuid2(std::span<const kvm_cpuid_entry2> entries) const
     return absl::InvalidArgumentError("KVM_SET_CPUID2: too many entries");
   }
   KvmCpuidBuffer buffer;
-  return KvmIoctl(fd_.get(), KVM_SET_CPUID2, KvmArgument(buffer.Fill(entries)), "KVM_SET_CPUID2")
+  return KvmIoctl(fd_.get(), kKvmSetCpuid2, KvmArgument(buffer.Fill(entries)), "KVM_SET_CPUID2")
       .status();
 }
 
@@ -147,7 +147,7 @@ absl::Status KvmVcpu::SetMsrs(std::span<const kvm_msr_entry> msrs) const {
     return absl::InvalidArgumentError("KVM_SET_MSRS: too many entries");
   }
   KvmMsrBuffer buffer;
-  ASSIGN_OR_RETURN(const int done, KvmIoctl(fd_.get(), KVM_SET_MSRS, KvmArgument(buffer.Fill(msrs)),
+  ASSIGN_OR_RETURN(const int done, KvmIoctl(fd_.get(), kKvmSetMsrs, KvmArgument(buffer.Fill(msrs)),
                                             "KVM_SET_MSRS"));
   if (static_cast<size_t>(done) != msrs.size()) {
     return absl::InvalidArgumentError(

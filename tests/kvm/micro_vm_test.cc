@@ -1,0 +1,129 @@
+// MicroVm: whole machines that boot kernels of a few instructions.
+
+#include "vmm/micro_vm.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/fakes/elf_builder.h"
+#include "tests/fakes/recording_serial_sink.h"
+#include "tests/fakes/temporary_file.h"
+#include "tests/guests/guests.h"
+#include "tests/kvm/bare_vm.h"
+
+namespace mayfly {
+namespace {
+
+constexpr uint64_t kRamBytes = uint64_t{4} << 20;
+
+class MicroVmTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    SKIP_WITHOUT_KVM();
+    auto loop = EventLoop::Create({});
+    ASSERT_TRUE(loop.ok()) << loop.status();
+    loop_ = *std::move(loop);
+  }
+
+  absl::Status MakeVm(std::span<const uint8_t> guest, MicroVmConfig config) {
+    const TemporaryFile kernel(ElfBuilder(layout::kHighRam.value())
+                                   .Segment(layout::kHighRam.value(), {guest.begin(), guest.end()})
+                                   .Build());
+    ASSIGN_OR_RETURN(ImageFile image, ImageFile::Open(kernel.path()));
+    const BootSource boot = {.kernel = std::move(image)};
+    config.ram.size_bytes = config.ram.size_bytes == 0 ? kRamBytes : config.ram.size_bytes;
+    MicroVm::Observer observer = {
+        .on_end =
+            [this](const VmEnd& end) {
+              end_ = end;
+              loop_->Stop();
+            },
+        .on_boot_time = [this](const BootTime& time) { boot_times_.push_back(time); },
+    };
+    ASSIGN_OR_RETURN(
+        vm_, MicroVm::Create(config, boot, &sink_, loop_.get(), std::move(observer), timeline_));
+    return absl::OkStatus();
+  }
+
+  // Runs the machine until it ends by itself.
+  VmEnd RunToEnd(std::span<const uint8_t> guest, const MicroVmConfig& config) {
+    const absl::Status made = MakeVm(guest, config);
+    EXPECT_TRUE(made.ok()) << made;
+    EXPECT_TRUE(vm_->Start().ok());
+    EXPECT_TRUE(loop_->Run().ok());
+    vm_->Stop();
+    return end_.value_or(VmEnd{});
+  }
+
+  PhaseTimeline timeline_{MonotonicTimeUs()};
+  RecordingSerialSink sink_;
+  std::unique_ptr<EventLoop> loop_;
+  std::unique_ptr<MicroVm> vm_;
+  std::optional<VmEnd> end_;
+  std::vector<BootTime> boot_times_;
+};
+
+TEST_F(MicroVmTest, GuestPrintsAndResets) {
+  const VmEnd end = RunToEnd(guests::serial_hello_then_reset(), {});
+  EXPECT_EQ(end.kind, VmEnd::Kind::kReset);
+  EXPECT_EQ(sink_.text(), "hello\n");
+  EXPECT_GT(vm_->first_run_us(), 0);
+}
+
+TEST_F(MicroVmTest, GuestPowersOff) {
+  EXPECT_EQ(RunToEnd(guests::power_off(), {}).kind, VmEnd::Kind::kPowerOff);
+}
+
+TEST_F(MicroVmTest, GuestStartsTheSecondVcpu) {
+  const VmEnd end = RunToEnd(guests::second_vcpu_prints(), {.vcpu_count = 2});
+  EXPECT_EQ(end.kind, VmEnd::Kind::kReset) << end.reason << "\n" << end.dump;
+  EXPECT_EQ(sink_.text(), "2");
+}
+
+TEST_F(MicroVmTest, TripleFaultIsAGuestFaultWithADump) {
+  const VmEnd end = RunToEnd(guests::triple_fault(), {});
+  EXPECT_EQ(end.kind, VmEnd::Kind::kGuestFault);
+  EXPECT_EQ(end.reason, "vcpu 0: KVM_EXIT_SHUTDOWN: triple fault");
+  EXPECT_THAT(end.dump, testing::HasSubstr("cr3 "));
+}
+
+TEST_F(MicroVmTest, BootTimerReportsOnce) {
+  EXPECT_EQ(RunToEnd(guests::boot_timer(), {.has_boot_timer = true}).kind, VmEnd::Kind::kPowerOff);
+  ASSERT_EQ(boot_times_.size(), 1u);
+  EXPECT_GT(boot_times_[0].wall_us, 0);
+}
+
+TEST_F(MicroVmTest, StopEndsASpinningGuest) {
+  const absl::Status made = MakeVm(guests::spin(), {.vcpu_count = 4});
+  ASSERT_TRUE(made.ok()) << made;
+  ASSERT_TRUE(vm_->Start().ok());
+  vm_->Stop();
+  EXPECT_FALSE(end_.has_value());
+}
+
+TEST_F(MicroVmTest, RamAroundTheMmioHoleIsTwoSlots) {
+  const uint64_t five_gib = uint64_t{5} << 30;
+  const VmEnd end = RunToEnd(guests::power_off(), {.ram = {.size_bytes = five_gib}});
+  EXPECT_EQ(end.kind, VmEnd::Kind::kPowerOff);
+  EXPECT_EQ(vm_->memory().regions().size(), 2u);
+  EXPECT_EQ(vm_->memory().size_bytes(), five_gib);
+}
+
+TEST_F(MicroVmTest, TransparentHugePagesBootAsWell) {
+  EXPECT_EQ(RunToEnd(guests::power_off(), {.ram = {.huge_pages = HugePages::kTransparent}}).kind,
+            VmEnd::Kind::kPowerOff);
+}
+
+TEST_F(MicroVmTest, RefusesWrongVcpuCounts) {
+  EXPECT_EQ(MakeVm(guests::spin(), {.vcpu_count = 0}).code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(MakeVm(guests::spin(), {.vcpu_count = 33}).code(), absl::StatusCode::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace mayfly

@@ -1,0 +1,66 @@
+// ParseRunOptions: defaults, values, refusals.
+
+#include "api/run_options.h"
+
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace mayfly {
+namespace {
+
+using testing::HasSubstr;
+
+absl::StatusOr<RunOptions> Parse(const std::vector<const char*>& arguments) {
+  return ParseRunOptions(arguments);
+}
+
+TEST(RunOptionsTest, DefaultsAreASmallGuestWithASerialConsole) {
+  const auto options = Parse({"--kernel", "vmlinux"});
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_EQ(options->kernel_path, "vmlinux");
+  EXPECT_EQ(options->initrd_path, std::nullopt);
+  EXPECT_THAT(options->command_line, HasSubstr("console=ttyS0"));
+  EXPECT_EQ(options->memory_mib, 128u);
+  EXPECT_EQ(options->vcpu_count, 1u);
+  EXPECT_EQ(options->huge_pages, HugePages::kNone);
+  EXPECT_FALSE(options->has_boot_timer);
+}
+
+TEST(RunOptionsTest, TakesEveryFlag) {
+  const auto options =
+      Parse({"--kernel=k", "--initrd", "i", "--cmdline", "quiet -- -l", "--memory-mib", "5000",
+             "--vcpus", "32", "--huge-pages", "2M", "--boot-timer", "--timings"});
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_EQ(options->initrd_path, "i");
+  EXPECT_EQ(options->command_line, "quiet -- -l");
+  EXPECT_EQ(options->memory_mib, 5000u);
+  EXPECT_EQ(options->vcpu_count, 32u);
+  EXPECT_EQ(options->huge_pages, HugePages::k2M);
+  EXPECT_TRUE(options->has_boot_timer);
+  EXPECT_TRUE(options->shows_timings);
+}
+
+TEST(RunOptionsTest, RefusalsNameTheFlag) {
+  EXPECT_THAT(Parse({}).status().message(), HasSubstr("--kernel is required"));
+  EXPECT_THAT(Parse({"--kernel", ""}).status().message(), HasSubstr("--kernel: needs a file name"));
+  EXPECT_THAT(Parse({"--vcpus", "0"}).status().message(), HasSubstr("--vcpus: must be a number"));
+  EXPECT_THAT(Parse({"--vcpus", "33"}).status().message(), HasSubstr("from 1 to 32, not '33'"));
+  EXPECT_THAT(Parse({"--memory-mib", "0"}).status().message(), HasSubstr("--memory-mib: must be"));
+  EXPECT_THAT(Parse({"--huge-pages", "1G"}).status().message(),
+              HasSubstr("--huge-pages: must be None, Transparent or 2M"));
+}
+
+TEST(RunOptionsTest, HelpNeedsNoKernelAndListsEveryFlag) {
+  const auto options = Parse({"--help"});
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_TRUE(options->wants_help);
+  for (const char* flag : {"--kernel FILE", "--initrd", "--cmdline", "--memory-mib", "--vcpus",
+                           "--huge-pages", "--boot-timer", "--timings", "Ctrl-A"}) {
+    EXPECT_THAT(RunHelp(), HasSubstr(flag));
+  }
+}
+
+}  // namespace
+}  // namespace mayfly
