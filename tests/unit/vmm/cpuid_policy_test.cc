@@ -58,7 +58,7 @@ class AnyVendorTest : public ::testing::TestWithParam<const Table*> {};
 
 INSTANTIATE_TEST_SUITE_P(Hosts, AnyVendorTest,
                          ::testing::Values(&IntelHostTable(), &AmdHostTable()),
-                         [](const auto& info) { return info.index == 0 ? "Intel" : "Amd"; });
+                         [](const auto& host) { return host.index == 0 ? "Intel" : "Amd"; });
 
 TEST_P(AnyVendorTest, Leaf1DescribesOneGuestPackage) {
   const Entry one = Leaf(Normalized(*GetParam(), {.vcpu_count = 1}), 1);
