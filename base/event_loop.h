@@ -57,7 +57,8 @@ class EventLoop {
   // Runs callbacks until one calls Stop. Returns an error only when the ring itself fails. May be
   // called again.
   absl::Status Run();
-  // Makes Run return after the callback that called this. What is ready then runs in the next Run.
+  // Makes Run return at the end of the turn; call it in a callback. What becomes ready later runs
+  // in the next Run.
   void Stop();
 
   // Runs `function` on the loop, in a later turn, in the order of the calls. Any thread.
@@ -76,24 +77,27 @@ class EventLoop {
   EventLoop(Ring ring, OwnedFd wake_fd);
 
   void CheckThread() const;
+  // Submits what is queued and waits when nothing is ready, then runs what is.
   absl::Status Turn();
-  // Submits what is queued and, when nothing is ready, waits for the next event.
   absl::Status SubmitAndWait();
-  void RunPosted();
-
-  // For OperationGroup. An entry to fill in: submits when the ring is full.
-  io_uring_sqe* TakeEntry();
-  // Makes the filled-in entry an operation of `group`.
-  void Start(io_uring_sqe* entry, OperationGroup* group, OperationCallback callback);
-  // Asks the kernel to cancel those of the group's operations that it holds.
-  void RequestCancel(OperationGroup* group);
-  void Abandon(OperationGroup* group);
-  void RetryCancels();
-
   // Moves the kernel's completions to ready_.
   void Reap();
   void RunReady();
   void Complete(Operation* operation);
+  void RunPosted();
+
+  // For OperationGroup. An entry to fill in; submits first when the ring is full.
+  io_uring_sqe* TakeEntry();
+  // Makes the filled-in entry an operation of `group`.
+  void Start(io_uring_sqe* entry, OperationGroup* group, OperationCallback callback);
+  Operation* AddOperation(OperationGroup* group, OperationCallback callback);
+  void Cancel(OperationGroup* group, absl::AnyInvocable<void()> done);
+  void Abandon(OperationGroup* group);
+  // Makes all operations of the group that are pending now count as being cancelled.
+  void MarkCancelling(OperationGroup* group);
+  // Asks the kernel to cancel those of them that it holds.
+  void RequestCancel(OperationGroup* group);
+  void RetryCancels();
 
   const std::thread::id thread_ = std::this_thread::get_id();
   Ring ring_;
@@ -102,16 +106,20 @@ class EventLoop {
   TimerQueue timers_;
   OperationPool pool_;
   IntrusiveList<OperationGroup, GroupListTag> groups_;
-  // Completed operations whose callbacks have not run.
+  // Completed operations whose callbacks have not run; those of this turn are in running_.
   IntrusiveList<Operation, QueueTag> ready_;
-  size_t ready_count_ = 0;
+  IntrusiveList<Operation, QueueTag> running_;
   bool is_stopping_ = false;
+  // Not OK once the wake-up eventfd cannot be read.
+  absl::Status wake_status_;
 
   Mutex post_mutex_;
   std::vector<absl::AnyInvocable<void()>> posted_ ABSL_GUARDED_BY(post_mutex_);
+  // Loop thread only: those of posted_ that run now.
+  std::vector<absl::AnyInvocable<void()>> running_posts_;
   LoopSignal post_signal_;
-  // The kernel may miss an operation that is between two of its states when it is asked to cancel
-  // it: ask again.
+  // The kernel can miss an operation that is between two of its states when asked to cancel it: ask
+  // again until it is gone.
   Timer cancel_retry_;
   OperationGroup wake_group_;
 };

@@ -61,6 +61,13 @@ class IntrusiveList {
     return Object(link->next_);
   }
 
+  // Moves all of `other`, in order, behind what is here.
+  void TakeAll(IntrusiveList* other) {
+    while (T* object = other->PopFront()) {
+      PushBack(object);
+    }
+  }
+
   // Null when empty.
   T* PopFront() {
     T* object = front();

@@ -6,16 +6,20 @@
 #include <atomic>
 
 #include "absl/functional/any_invocable.h"
+#include "base/intrusive_list.h"
+#include "base/recurring_callback.h"
 
 namespace mayfly {
 
 class EventLoop;
 class LoopWaker;
 
-// Made and destroyed on the loop thread, by the owner of what it announces. No thread raises it any
-// more when it is destroyed; the loop outlives it, or is destroyed first and then raising does
-// nothing.
-class LoopSignal {
+// The waker's list of all its signals, raised or not.
+struct SignalTag;
+
+// Made and destroyed on the loop thread, by the owner of what it announces. No other thread raises
+// it any more when it, or the loop, is destroyed. After the loop's end raising does nothing.
+class LoopSignal : private ListLink<SignalTag> {
  public:
   LoopSignal(EventLoop* loop, absl::AnyInvocable<void()> callback);
   LoopSignal(const LoopSignal&) = delete;
@@ -29,16 +33,17 @@ class LoopSignal {
   void Raise();
 
  private:
+  template <typename T, typename Tag>
+  friend class IntrusiveList;
   friend class LoopWaker;
 
-  std::atomic<LoopWaker*> waker_;
-  absl::AnyInvocable<void()> callback_;
+  // Null when the loop is gone.
+  LoopWaker* waker_;
+  RecurringCallback<> callback_;
   // True from Raise until the callback is about to run.
   std::atomic<bool> is_raised_{false};
   // The next signal in the waker's stack of raised ones, or in its list of those about to run.
   LoopSignal* next_ = nullptr;
-  // Where RunRaised learns that the signal was destroyed in its own callback; null outside of it.
-  bool* destroyed_ = nullptr;
 };
 
 // The signals raised and not yet run, and the eventfd that ends the loop's sleep. Owned by
@@ -49,15 +54,17 @@ class LoopWaker {
   explicit LoopWaker(int event_fd) : event_fd_(event_fd) {}
   LoopWaker(const LoopWaker&) = delete;
   LoopWaker& operator=(const LoopWaker&) = delete;
+  // Detaches every signal.
+  ~LoopWaker();
 
   // Loop thread: call before sleeping. False when signals are raised; the loop must not sleep then.
   bool PrepareSleep();
   // Loop thread: call after sleeping.
   void EndSleep();
 
-  // Loop thread: runs the callbacks of the signals raised before this call. Returns whether there
-  // was one.
-  bool RunRaised();
+  // Loop thread: runs the callbacks of the signals raised so far. One that a callback raises waits
+  // for the next call.
+  void RunRaised();
 
  private:
   friend class LoopSignal;
@@ -73,6 +80,7 @@ class LoopWaker {
   std::atomic<bool> is_sleeping_{false};
   std::atomic<LoopSignal*> raised_{nullptr};
   // Loop thread only.
+  IntrusiveList<LoopSignal, SignalTag> signals_;
   LoopSignal* running_ = nullptr;
 };
 

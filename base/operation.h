@@ -20,19 +20,24 @@ using OperationCallback = absl::AnyInvocable<void(int32_t result)>;
 
 // Its group's list of pending operations.
 struct GroupTag;
-// The loop's list of completed operations whose callback has not run, or the pool's list of free
-// ones.
+// One of the loop's lists of completed operations, its group's list of those that announce the end
+// of a Cancel, or the pool's list of free ones.
 struct QueueTag;
 
 // Owned by an OperationPool; its address is the request's user_data in the kernel. Loop thread
 // only.
 struct Operation : ListLink<GroupTag>, ListLink<QueueTag> {
+  ListLink<GroupTag>& group_link() { return *this; }
+  ListLink<QueueTag>& queue_link() { return *this; }
+
   OperationCallback callback;
   OperationGroup* group = nullptr;
   int32_t result = 0;
   bool in_kernel = false;
   // A Cancel of its group waits for it.
   bool is_cancelling = false;
+  // Never in the kernel: its callback announces the end of a Cancel.
+  bool is_announcement = false;
 };
 
 // Operations for reuse: grows in chunks to the largest number ever pending, and never shrinks. Loop

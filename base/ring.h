@@ -29,28 +29,24 @@ class Ring {
   // has io_uring disabled.
   static absl::StatusOr<Ring> Create(uint32_t entry_count, Setup setup);
   Ring(Ring&& other) noexcept;
-  Ring& operator=(Ring&& other) noexcept;
   ~Ring();
 
   // An entry to fill in, or null when the ring is full: then Submit.
   io_uring_sqe* TakeEntry();
-  // Hands the entries to the kernel without waiting. Unavailable: the kernel wants its completions
-  // taken first.
+  // Hands the entries to the kernel and lets it finish what is ready, without waiting. A kernel
+  // that takes only some of them is no error: take its completions and submit again.
   absl::Status Submit();
-  // Hands the entries to the kernel and lets it finish what is ready; waits for a completion when
-  // `wait` says so, for at most `timeout_us` when given. Returns OK as well when a signal or the
-  // timeout ended the wait.
-  enum class Wait { kNo, kYes };
-  absl::Status SubmitAndWait(Wait wait, std::optional<int64_t> timeout_us);
+  // The same, and waits for a completion, for at most `timeout_us` (0 or more) when given. Returns
+  // OK as well when a signal or the timeout ended the wait.
+  absl::Status SubmitAndWait(std::optional<int64_t> timeout_us);
   // Calls `completed` for each completion there is and takes it off the ring.
   void TakeCompletions(absl::FunctionRef<void(uint64_t user_data, int32_t result)> completed);
 
-  // "256 entries, SINGLE_ISSUER|COOP_TASKRUN".
+  // "256 entries, SINGLE_ISSUER|COOP_TASKRUN|SUBMIT_ALL".
   const std::string& setup_description() const { return setup_description_; }
 
  private:
   Ring(std::unique_ptr<io_uring> ring, std::string setup_description);
-  void Close();
 
   std::unique_ptr<io_uring> ring_;
   std::string setup_description_;

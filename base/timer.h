@@ -10,11 +10,16 @@
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
+#include "base/intrusive_list.h"
+#include "base/recurring_callback.h"
 
 namespace mayfly {
 
 class EventLoop;
 class TimerQueue;
+
+// The queue's list of all its timers, set or not.
+struct TimerTag;
 
 // A member of its owner; loop thread only. Setting and cancelling neither allocate (once warm) nor
 // call the kernel. Timers run in the order of their deadlines, equal ones in the order they were
@@ -22,7 +27,7 @@ class TimerQueue;
 //
 //   Timer retry_{loop, [this] { Retry(); }};
 //   retry_.Set(MonotonicTimeUs() + 10'000);
-class Timer {
+class Timer : private ListLink<TimerTag> {
  public:
   // `loop` outlives the timer, or is destroyed first: then the timer never runs again.
   Timer(EventLoop* loop, absl::AnyInvocable<void()> callback);
@@ -40,18 +45,18 @@ class Timer {
   bool is_set() const { return index_ != kNotSet; }
 
  private:
-  friend class EventLoop;
+  template <typename T, typename Tag>
+  friend class IntrusiveList;
   friend class TimerQueue;
   static constexpr size_t kNotSet = std::numeric_limits<size_t>::max();
 
+  // Null when the loop is gone.
   TimerQueue* queue_;
-  absl::AnyInvocable<void()> callback_;
+  RecurringCallback<> callback_;
   int64_t deadline_us_ = 0;
   uint64_t sequence_ = 0;
   // Where in the queue's heap.
   size_t index_ = kNotSet;
-  // Where Run() learns that its timer was destroyed in its own callback; null outside of it.
-  bool* destroyed_ = nullptr;
 };
 
 // The timers that are set, earliest first: a binary heap. Owned by EventLoop; loop thread only.
@@ -60,15 +65,16 @@ class TimerQueue {
   TimerQueue() = default;
   TimerQueue(const TimerQueue&) = delete;
   TimerQueue& operator=(const TimerQueue&) = delete;
+  // Cancels and detaches every timer.
+  ~TimerQueue();
 
   // The earliest deadline, or nothing when no timer is set.
   std::optional<int64_t> NextDeadlineUs() const;
-  // Runs the timers whose deadline is `now_us` or earlier and that were set before this call.
-  // Returns how many ran.
-  size_t RunDue(int64_t now_us);
+  // Runs the timers whose deadline is `now_us` or earlier. One that a callback sets waits for the
+  // next call.
+  void RunDue(int64_t now_us);
 
  private:
-  friend class EventLoop;
   friend class Timer;
 
   void Insert(Timer* timer);
@@ -78,6 +84,7 @@ class TimerQueue {
   void SiftDown(size_t index);
   static bool IsEarlier(const Timer& a, const Timer& b);
 
+  IntrusiveList<Timer, TimerTag> timers_;
   std::vector<Timer*> heap_;
   uint64_t next_sequence_ = 0;
 };
