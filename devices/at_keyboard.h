@@ -50,6 +50,7 @@ class AtKeyboard {
   absl::Status Restore(const AtKeyboardState& state);
 
  private:
+  void WriteCommand(uint8_t guest_command);
   void WriteParameter(uint8_t command, uint8_t guest_value);
   void SetDefaults();
   // Drops the byte when the queue is full: a guest that does not read gets no answers.

@@ -77,6 +77,7 @@ class I8042 : public BusDevice {
   uint8_t ReadStatus() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Reset WriteData(uint8_t guest_value) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Reset WriteCommand(uint8_t guest_command) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void RunCommand(uint8_t guest_command) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Reset WriteParameter(uint8_t command, uint8_t guest_value) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void WriteControl(uint8_t guest_value) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Puts the controller's own answer at port 0x60, in place of what is there unread.

@@ -36,7 +36,7 @@ class SerialSink {
 class Serial : public BusDevice {
  public:
   static constexpr uint64_t kPortCount = 8;
-  static constexpr size_t kReceiverCapacityBytes = 64;
+  static constexpr size_t kReceiverCapacityBytes = kSerialReceiverCapacityBytes;
 
   // Both outlive the port.
   Serial(IrqLine* irq, SerialSink* sink);
@@ -50,9 +50,9 @@ class Serial : public BusDevice {
   size_t input_capacity() const;
   // Hands the guest the first input_capacity() bytes; returns how many that were. Loop thread.
   size_t Receive(std::span<const uint8_t> bytes);
-  // `signal` is raised (on a vCPU thread) when input_capacity() rises from 0, or the receiver was
-  // emptied. Set before the first vCPU runs, or with null after the last stopped; `signal` outlives
-  // that time.
+  // `signal` is raised (on a vCPU thread) when the guest begins to listen, and each time it has
+  // emptied the receiver. Set before the first vCPU runs, or to null after the last stopped;
+  // `signal` outlives that time.
   void set_input_signal(LoopSignal* signal);
 
   SerialCounters counters() const;

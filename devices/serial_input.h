@@ -60,6 +60,7 @@ class SerialInput {
  private:
   void OnCapacity();
   void ReadMore();
+  void Read();
   void OnRead(int32_t result);
   void Take(std::span<uint8_t> bytes);
   void Deliver();
@@ -67,6 +68,7 @@ class SerialInput {
 
   const int fd_;
   const bool is_terminal_;
+  const bool is_regular_file_;
   Serial* const serial_;
   const EndOfInput end_of_input_;
   absl::AnyInvocable<size_t(std::span<uint8_t>)> filter_;
@@ -75,9 +77,8 @@ class SerialInput {
   bool is_reading_ = false;
   bool is_ended_ = false;
   uint64_t dropped_count_ = 0;
-  // Bytes the guest has not taken: pending_[pending_start_...].
+  // Bytes the guest has not taken, oldest first; at most kBufferCapacityBytes.
   std::vector<uint8_t> pending_;
-  size_t pending_start_ = 0;
   std::array<uint8_t, 1024> read_buffer_{};
   LoopSignal capacity_signal_;
   // Last: its destructor takes read_buffer_ back from the kernel before anything else dies.

@@ -45,9 +45,9 @@ class SerialOutput : public SerialSink {
   // of a millisecond.
   bool Put(uint8_t byte) override;
 
-  // Calls `done` on the loop once all bytes put before are written, at `deadline_us` of
-  // MonotonicTimeUs() at the latest (a reader that does not read), or at once when the descriptor
-  // is broken. One at a time. Loop thread.
+  // Calls `done` on the loop, not inside this call, once all bytes put before are written, at
+  // `deadline_us` of MonotonicTimeUs() at the latest (a reader that does not read), or at once when
+  // the descriptor is broken. One at a time. Loop thread.
   void Flush(int64_t deadline_us, absl::AnyInvocable<void()> done);
 
   // Writes that succeeded. Loop thread.
@@ -66,13 +66,13 @@ class SerialOutput : public SerialSink {
   void OnRested();
   void StartWrite();
   void OnWritten(int32_t result);
-  void WaitForRoom();
   void Break(absl::Status status);
-  void BecomeIdle();
-  void FinishFlushIfDone();
+  // A flush is asked for.
+  bool IsFlushed() const;
   void FinishFlush();
 
   const int fd_;
+  const bool writes_on_worker_;
   absl::AnyInvocable<void(absl::Status)> on_broken_;
 
   // A ring: [read_position_, write_position_) are unread bytes, positions count up for ever.

@@ -3,10 +3,16 @@
 #ifndef MAYFLY_DEVICES_SERIAL_STATE_H_
 #define MAYFLY_DEVICES_SERIAL_STATE_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
+#include "absl/status/status.h"
+
 namespace mayfly {
+
+// The size of the receiver's FIFO.
+inline constexpr size_t kSerialReceiverCapacityBytes = 64;
 
 // The registers of a stopped Serial, as a snapshot keeps them. Serial::Restore checks every field.
 struct SerialState {
@@ -23,6 +29,9 @@ struct SerialState {
 
   bool operator==(const SerialState&) const = default;
 };
+
+// InvalidArgument, naming the register, when a field holds what the port cannot.
+absl::Status CheckSerialState(const SerialState& state);
 
 // Since the port was made. Names are those of the `uart` metrics group.
 struct SerialCounters {
