@@ -40,3 +40,26 @@ elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
   target_link_options(mayfly_compile INTERFACE
     -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--gc-sections)
 endif()
+
+# Debian's package describes Abseil's shared libraries only; the static ones lie beside them. Points every imported
+# target at its archive. Call after find_package(absl).
+function(mayfly_use_static_abseil)
+  get_directory_property(targets IMPORTED_TARGETS)
+  list(FILTER targets INCLUDE REGEX "^absl::")
+  foreach(target IN LISTS targets)
+    get_target_property(type ${target} TYPE)
+    if(NOT type STREQUAL "SHARED_LIBRARY")
+      continue()  # headers only
+    endif()
+    get_target_property(configurations ${target} IMPORTED_CONFIGURATIONS)
+    foreach(configuration IN LISTS configurations)
+      get_target_property(shared ${target} IMPORTED_LOCATION_${configuration})
+      string(REGEX REPLACE "[.]so.*$" ".a" archive "${shared}")
+      if(NOT EXISTS "${archive}")
+        message(FATAL_ERROR "${target}: no static library ${archive}")
+      endif()
+      set_target_properties(${target} PROPERTIES
+        IMPORTED_LOCATION_${configuration} "${archive}" IMPORTED_SONAME_${configuration} "")
+    endforeach()
+  endforeach()
+endfunction()

@@ -67,14 +67,14 @@ kvm_segment Segment(uint16_t index, uint16_t flags, uint32_t limit) {
   const bool counts_pages = (flags >> 15 & 1) != 0;
   segment.limit = counts_pages ? (limit << 12 | 0xfff) : limit;
   segment.selector = static_cast<__u16>(index * 8);
-  segment.type = flags & 0xf;
-  segment.s = flags >> 4 & 1;
-  segment.dpl = flags >> 5 & 3;
-  segment.present = flags >> 7 & 1;
-  segment.avl = flags >> 12 & 1;
-  segment.l = flags >> 13 & 1;
-  segment.db = flags >> 14 & 1;
-  segment.g = flags >> 15 & 1;
+  segment.type = static_cast<__u8>(flags & 0xf);
+  segment.s = static_cast<__u8>(flags >> 4 & 1);
+  segment.dpl = static_cast<__u8>(flags >> 5 & 3);
+  segment.present = static_cast<__u8>(flags >> 7 & 1);
+  segment.avl = static_cast<__u8>(flags >> 12 & 1);
+  segment.l = static_cast<__u8>(flags >> 13 & 1);
+  segment.db = static_cast<__u8>(flags >> 14 & 1);
+  segment.g = static_cast<__u8>(flags >> 15 & 1);
   return segment;
 }
 

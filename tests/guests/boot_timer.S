@@ -3,10 +3,13 @@
 .include "tests/guests/guest.inc"
 
 .set PDPT, 0xa000
+.set PAGE_DIRECTORY, 0xc000
 
 GUEST boot_timer
   mov $PDPT, %eax
-  movl $0xc0000083, 24(%rax)  // 1 GiB page at 3 GiB: present, writable, large
+  movl $(PAGE_DIRECTORY | 3), 24(%rax)  // the fourth GiB: present, writable
+  mov $PAGE_DIRECTORY, %eax
+  movl $0xc0000083, (%rax)              // its first 2 MiB page: present, writable, large
   mov $0xc0000000, %eax
   movb $122, (%rax)
   movb $123, (%rax)

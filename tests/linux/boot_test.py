@@ -1,0 +1,197 @@
+"""Real Linux kernels boot, see the machine they were promised, and end it. Needs KVM with hardware virtualization."""
+
+import itertools
+import os
+import re
+import signal
+import subprocess
+import sys
+import termios
+import time
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
+import machine  # noqa: E402
+
+MACHINE = machine.Machine()
+BANNER = re.compile(r"Mayfly guest: Linux (6\.12\S*), (\d+) CPUs?, .*up in ([0-9.]+) s")
+# What a kernel keeps of RAM for itself: its image, its page structures (1.6 %) and some more.
+MIN_SHARE, FIXED_MIB = 0.96, 40
+
+
+class BootTest(unittest.TestCase):
+    def check_ended(self, guest):
+        self.assertEqual(guest.returncode, 0, guest.stdout + guest.stderr)
+        self.assertEqual(guest.stderr, "")
+
+    def check_booted(self, guest):
+        self.check_ended(guest)
+        self.assertRegex(guest.stdout, BANNER)
+
+    def test_vcpus_and_memory_agree(self):
+        for vcpus, mib in itertools.product((1, 2, 4), (128, 3500, 5000)):
+            with self.subTest(vcpus=vcpus, mib=mib):
+                guest = MACHINE.run('mayfly.exec="nproc; grep MemTotal /proc/meminfo"',
+                                    flags=["--vcpus", str(vcpus), "--memory-mib", str(mib)])
+                self.check_booted(guest)
+                self.assertRegex(guest.stdout, rf"(?m)^{vcpus}\r?$")
+                total_mib = int(re.search(r"MemTotal:\s+(\d+) kB", guest.stdout)[1]) / 1024
+                self.assertLessEqual(total_mib, mib)
+                self.assertGreaterEqual(total_mib, mib * MIN_SHARE - FIXED_MIB)
+
+    def test_every_image_of_the_stripped_kernel_boots(self):
+        for kernel in (MACHINE.vmlinux, MACHINE.vmlinux_nopvh, MACHINE.bzimage):
+            with self.subTest(kernel=os.path.basename(kernel)):
+                self.check_booted(MACHINE.run("mayfly.poweroff", kernel=kernel))
+
+    def test_huge_page_kinds_boot(self):
+        self.check_booted(MACHINE.run("mayfly.poweroff", flags=["--huge-pages", "Transparent"]))
+
+    def test_without_acpi_the_mp_table_and_reset_serve(self):
+        guest = MACHINE.run('acpi=off mayfly.exec="nproc; cat /proc/interrupts"', flags=["--vcpus", "2"])
+        self.check_booted(guest)
+        self.assertRegex(guest.stdout, r"(?m)^2\r?$")
+        self.assertRegex(guest.stdout, r"(?m)^\s*4:.*IO-APIC.*ttyS0")
+
+    def test_serial_port_has_its_interrupt(self):
+        guest = MACHINE.run('mayfly.exec="cat /proc/interrupts"')
+        self.check_booted(guest)
+        self.assertRegex(guest.stdout, r"(?m)^\s*\d+:.*IO-APIC.*ttyS0")
+
+    def test_guest_sees_no_virtualization_extensions(self):
+        guest = MACHINE.run('mayfly.exec="cat /proc/cpuinfo"')
+        self.check_booted(guest)
+        flags = re.search(r"flags\s*:(.*)", guest.stdout)[1].split()
+        self.assertIn("hypervisor", flags)
+        self.assertFalse({"vmx", "svm"} & set(flags))
+
+    def test_boot_timer_is_reported(self):
+        guest = MACHINE.run("mayfly.boot_timer mayfly.poweroff", flags=["--boot-timer"])
+        self.assertEqual(guest.returncode, 0)
+        self.assertRegex(guest.stderr, r"Guest-boot-time = +\d+ us \d+ ms, +\d+ CPU us \d+ CPU ms")
+
+    def test_timings_end_at_the_first_kvm_run(self):
+        guest = MACHINE.run("mayfly.poweroff", flags=["--timings"])
+        self.assertEqual(guest.returncode, 0)
+        for phase in ("exec to main", "KVM_CREATE_VM", "load kernel", "set up vCPUs", "total"):
+            self.assertRegex(guest.stderr, rf"(?m)^{phase}.* us$")
+
+    def test_reboot_and_power_off_end_with_status_0(self):
+        self.check_booted(MACHINE.run("mayfly.reboot"))
+        self.check_booted(MACHINE.run('mayfly.exec="poweroff -f"'))
+        self.check_booted(MACHINE.run('mayfly.exec="reboot -f"'))
+
+    def test_panic_reboots(self):
+        self.check_ended(MACHINE.run("rdinit=/nonexistent"))
+
+    def test_a_script_on_standard_input_runs_to_its_end(self):
+        guest = subprocess.run(MACHINE.command("mayfly.batch"), input="echo six times seven is $((6 * 7))\n",
+                               capture_output=True, text=True, timeout=machine.TIMEOUT_S, check=False)
+        self.check_booted(guest)
+        self.assertIn("six times seven is 42", guest.stdout)
+
+
+class ConsoleTest(unittest.TestCase):
+    def setUp(self):
+        self.terminal = None
+
+    def tearDown(self):
+        if self.terminal:
+            self.terminal.close()
+
+    def start(self, extra="", **options):
+        self.terminal = machine.Terminal(MACHINE.command(extra, **options))
+        self.modes = termios.tcgetattr(self.terminal.slave)
+        self.terminal.expect("Mayfly guest: Linux")
+        self.terminal.expect("# ")
+        return self.terminal
+
+    def check_restored(self):
+        self.assertEqual(termios.tcgetattr(self.terminal.slave)[:4], self.modes[:4])
+
+    def test_typing_at_the_shell(self):
+        terminal = self.start()
+        # The echo of the line has the expression, the answer has the result.
+        terminal.type("echo answer=$((40 + 2))\r")
+        terminal.expect("answer=42")
+        terminal.type("head -c 300 /dev/zero | tr '\\0' x | wc -c\r")
+        terminal.expect("300")
+        # Ctrl-C reaches the guest, not the monitor.
+        terminal.type("sleep 1000\r")
+        terminal.type("\x03")
+        terminal.expect("# ")
+        terminal.type("exit\r")
+        self.assertEqual(terminal.wait(), 0)
+        self.check_restored()
+
+    def test_a_long_paste_arrives_whole(self):
+        terminal = self.start()
+        terminal.type("cat > /tmp/paste\r")
+        lines = [f"line {i:04} " + "x" * 40 for i in range(200)]
+        for line in lines:
+            terminal.type(line + "\r")
+            terminal.expect(line)
+        terminal.type("\x04")
+        terminal.type("md5sum < /tmp/paste; wc -l < /tmp/paste\r")
+        terminal.expect("200")
+        terminal.type("\x01x")
+        self.assertEqual(terminal.wait(), 0)
+
+    def test_escape_key_quits_and_restores(self):
+        terminal = self.start()
+        terminal.type("\x01x")
+        self.assertEqual(terminal.wait(), 0)
+        self.check_restored()
+
+    def test_ctrl_alt_del_reboots(self):
+        terminal = self.start()
+        terminal.type("\x01d")
+        self.assertEqual(terminal.wait(), 0)
+        self.check_restored()
+
+    def test_signals_restore_the_terminal(self):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            with self.subTest(signal=number):
+                terminal = self.start()
+                terminal.process.send_signal(number)
+                self.assertEqual(terminal.wait(), 128 + number)
+                self.check_restored()
+                terminal.close()
+
+    def test_a_terminal_that_goes_away_ends_the_monitor(self):
+        terminal = self.start()
+        os.close(terminal.slave)
+        terminal.slave = -1
+        terminal.hang_up()
+        self.assertNotEqual(terminal.process.wait(timeout=machine.TIMEOUT_S), 0)
+
+
+def resident_kib(pid):
+    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as rollup:
+        return int(re.search(r"Rss:\s+(\d+) kB", rollup.read())[1])
+
+
+class FloodTest(unittest.TestCase):
+    def test_a_flooding_guest_is_neither_blocked_nor_buffered(self):
+        # 4 MiB of output that nobody reads, then power-off: the guest gets there only if it never waits.
+        guest = subprocess.Popen(MACHINE.command('mayfly.exec="yes | head -c 4000000"'), stdin=subprocess.DEVNULL,
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        sizes = []
+        deadline = time.monotonic() + 3 * machine.TIMEOUT_S
+        while guest.poll() is None and time.monotonic() < deadline:
+            try:
+                sizes.append(resident_kib(guest.pid))
+            except (OSError, TypeError):
+                break
+            time.sleep(0.1)
+        self.assertEqual(guest.wait(timeout=machine.TIMEOUT_S), 0)
+        guest.stdout.close()
+        guest.stderr.close()
+        # Guest RAM is 128 MiB; whatever the monitor kept of the output would come on top.
+        self.assertLess(max(sizes), (128 + 8) * 1024)
+        half = len(sizes) // 2
+        self.assertLess(max(sizes[half:]) - max(sizes[:half]), 2048, sizes)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
