@@ -75,8 +75,9 @@ absl::StatusOr<BootSource> RunSession::OpenBootSource() const {
 absl::Status RunSession::CreateVm(const BootSource& boot) {
   output_ = std::make_unique<SerialOutput>(
       loop_.get(),
-      SerialOutput::Options{.fd = STDOUT_FILENO,
-                            .on_broken = [this](absl::Status status) { OnOutputBroken(status); }});
+      SerialOutput::Options{.fd = STDOUT_FILENO, .on_broken = [this](const absl::Status& status) {
+                              OnOutputBroken(status);
+                            }});
   const MicroVmConfig config = {
       .ram = {.size_bytes = options_.memory_mib << 20, .huge_pages = options_.huge_pages},
       .vcpu_count = options_.vcpu_count,
@@ -93,8 +94,8 @@ absl::Status RunSession::CreateVm(const BootSource& boot) {
 
 // A process in the background of a shell must not touch the terminal: it would be stopped.
 absl::Status RunSession::OpenConsole() {
-  SerialInput::Options options = {.fd = STDIN_FILENO,
-                                  .on_end = [this](absl::Status status) { OnInputEnd(status); }};
+  SerialInput::Options options = {
+      .fd = STDIN_FILENO, .on_end = [this](const absl::Status& status) { OnInputEnd(status); }};
   if (isatty(STDIN_FILENO) != 0) {
     if (!IsForegroundTerminal(STDIN_FILENO)) {
       return absl::OkStatus();

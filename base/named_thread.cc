@@ -13,7 +13,7 @@ namespace mayfly {
 namespace {
 
 // Enough for a vCPU's exit handling and a register dump; thousands of monitors share a host.
-constexpr size_t kStackBytes = 256 * 1024;
+constexpr size_t kStackBytes = size_t{256} << 10;
 
 struct StartArguments {
   std::string name;
@@ -31,7 +31,8 @@ void* ThreadMain(void* raw) {
 }  // namespace
 
 absl::Status NamedThread::Start(std::string name, int signal, std::function<void()> body) {
-  auto arguments = std::make_unique<StartArguments>(std::move(name), std::move(body));
+  auto arguments = std::make_unique<StartArguments>(
+      StartArguments{.name = std::move(name), .body = std::move(body)});
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
   pthread_attr_setstacksize(&attributes, kStackBytes);

@@ -175,10 +175,11 @@ void SetBrand(absl::string_view text, Leaves& leaves) {
   std::memcpy(words.data(), text.data(), std::min(text.size(), sizeof(words) - 1));
   for (uint32_t i = 0; i < 3; ++i) {
     if (Entry* entry = leaves.Find(0x80000002 + i); entry != nullptr) {
-      entry->eax = words[4 * i];
-      entry->ebx = words[4 * i + 1];
-      entry->ecx = words[4 * i + 2];
-      entry->edx = words[4 * i + 3];
+      const size_t first = size_t{4} * i;
+      entry->eax = words[first];
+      entry->ebx = words[first + 1];
+      entry->ecx = words[first + 2];
+      entry->edx = words[first + 3];
     }
   }
 }

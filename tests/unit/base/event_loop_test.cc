@@ -18,7 +18,6 @@ namespace mayfly {
 namespace {
 
 using testing::HasSubstr;
-using testing::Not;
 
 class EventLoopTest : public LoopTest {};
 

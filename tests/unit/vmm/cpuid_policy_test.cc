@@ -45,7 +45,7 @@ std::string Brand(const Table& table) {
       text.append(reinterpret_cast<const char*>(&word), sizeof(word));
     }
   }
-  return text.c_str();
+  return text.substr(0, text.find('\0'));
 }
 
 // Leaf 0x15 as Linux reads it, in its 32-bit arithmetic.
