@@ -14,22 +14,22 @@ class AcpiSleepTest : public ::testing::Test {
  protected:
   void Write(uint64_t offset, uint8_t value) {
     const std::array<uint8_t, 1> data = {value};
-    sleep_.Write(offset, data);
+    sleep.Write(offset, data);
   }
 
-  int power_offs_ = 0;
-  AcpiSleep sleep_{[this] { ++power_offs_; }};
+  int power_offs = 0;
+  AcpiSleep sleep{[this] { ++power_offs; }};
 };
 
 TEST_F(AcpiSleepTest, EnableWithS5PowersOff) {
   Write(0, 5 << 2 | 1 << 5);
-  EXPECT_EQ(power_offs_, 1);
+  EXPECT_EQ(power_offs, 1);
 }
 
 TEST_F(AcpiSleepTest, WideWritesCountByTheirFirstByte) {
   const std::array<uint8_t, 2> data = {5 << 2 | 1 << 5, 0};
-  sleep_.Write(0, data);
-  EXPECT_EQ(power_offs_, 1);
+  sleep.Write(0, data);
+  EXPECT_EQ(power_offs, 1);
 }
 
 TEST_F(AcpiSleepTest, NothingElsePowersOff) {
@@ -40,13 +40,13 @@ TEST_F(AcpiSleepTest, NothingElsePowersOff) {
     }
     Write(1, static_cast<uint8_t>(value));
   }
-  EXPECT_EQ(power_offs_, 0);
+  EXPECT_EQ(power_offs, 0);
 }
 
 TEST_F(AcpiSleepTest, NeverReportsAWakeUp) {
   Write(1, 0x80);
   std::array<uint8_t, 4> data = {1, 2, 3, 4};
-  sleep_.Read(1, data);
+  sleep.Read(1, data);
   EXPECT_EQ(data, (std::array<uint8_t, 4>{}));
 }
 

@@ -34,26 +34,26 @@ class AcpiTablesTest : public ::testing::Test {
   using Bytes = std::vector<uint8_t>;
 
   void SetUp() override {
-    auto memory = CreateGuestRam({.size_bytes = uint64_t{1} << 20});
-    ASSERT_TRUE(memory.ok()) << memory.status();
-    memory_ = std::move(*memory);
+    auto ram = CreateGuestRam({.size_bytes = uint64_t{1} << 20});
+    ASSERT_TRUE(ram.ok()) << ram.status();
+    memory = std::move(*ram);
   }
 
   void Write(const AcpiConfig& config) {
-    const auto rsdp = WriteAcpiTables(config, memory_, area_);
+    const auto rsdp = WriteAcpiTables(config, memory, area);
     ASSERT_TRUE(rsdp.ok()) << rsdp.status();
     EXPECT_EQ(*rsdp, layout::kRsdp);
   }
 
   std::string Refusal(const AcpiConfig& config) {
-    const auto rsdp = WriteAcpiTables(config, memory_, area_);
+    const auto rsdp = WriteAcpiTables(config, memory, area);
     EXPECT_EQ(rsdp.status().code(), absl::StatusCode::kInvalidArgument);
     return std::string(rsdp.status().message());
   }
 
   Bytes Read(uint64_t address, size_t size_bytes) {
     Bytes bytes(size_bytes);
-    EXPECT_TRUE(memory_.Read(GuestAddress(address), bytes).ok());
+    EXPECT_TRUE(memory.Read(GuestAddress(address), bytes).ok());
     return bytes;
   }
 
@@ -90,8 +90,8 @@ class AcpiTablesTest : public ::testing::Test {
   Bytes Madt() { return Table(Field<uint64_t>(Xsdt(), 44), "APIC", 6); }
   Bytes Dsdt() { return Table(Field<uint64_t>(Fadt(), 140), "DSDT", 2); }
 
-  GuestMemory memory_;
-  SystemTableArea area_;
+  GuestMemory memory;
+  SystemTableArea area;
 };
 
 TEST_F(AcpiTablesTest, RsdpLeadsToTwoTables) {
@@ -192,14 +192,14 @@ TEST_F(AcpiTablesTest, RefusesImpossibleConfigs) {
 }
 
 TEST_F(AcpiTablesTest, ReportsAFullAreaAndMissingMemory) {
-  while (area_.Allocate(1024, 1).ok()) {
+  while (area.Allocate(1024, 1).ok()) {
   }
-  EXPECT_EQ(WriteAcpiTables({}, memory_, area_).status().code(),
+  EXPECT_EQ(WriteAcpiTables({}, memory, area).status().code(),
             absl::StatusCode::kResourceExhausted);
   auto small = CreateGuestRam({.size_bytes = 0xa0000});
   ASSERT_TRUE(small.ok()) << small.status();
-  SystemTableArea area;
-  EXPECT_EQ(WriteAcpiTables({}, *small, area).status().code(), absl::StatusCode::kOutOfRange);
+  SystemTableArea empty_area;
+  EXPECT_EQ(WriteAcpiTables({}, *small, empty_area).status().code(), absl::StatusCode::kOutOfRange);
 }
 
 }  // namespace

@@ -18,15 +18,15 @@ namespace {
 class MpTableTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    auto memory = CreateGuestRam({.size_bytes = uint64_t{1} << 20});
-    ASSERT_TRUE(memory.ok()) << memory.status();
-    memory_ = std::move(*memory);
+    auto ram = CreateGuestRam({.size_bytes = uint64_t{1} << 20});
+    ASSERT_TRUE(ram.ok()) << ram.status();
+    memory = std::move(*ram);
   }
 
   // The configuration table the floating pointer points to; empty when there is none.
   std::vector<uint8_t> WriteAndRead(uint32_t vcpu_count) {
     SystemTableArea area;
-    const absl::Status status = WriteMpTable(vcpu_count, memory_, area);
+    const absl::Status status = WriteMpTable(vcpu_count, memory, area);
     EXPECT_TRUE(status.ok()) << status;
     const auto pointer = Bytes(layout::kSystemTables, 16);
     EXPECT_EQ(std::memcmp(pointer.data(), "_MP_", 4), 0);
@@ -40,7 +40,7 @@ class MpTableTest : public ::testing::Test {
 
   std::vector<uint8_t> Bytes(GuestAddress address, size_t size_bytes) {
     std::vector<uint8_t> bytes(size_bytes);
-    EXPECT_TRUE(memory_.Read(address, bytes).ok());
+    EXPECT_TRUE(memory.Read(address, bytes).ok());
     return bytes;
   }
 
@@ -55,7 +55,7 @@ class MpTableTest : public ::testing::Test {
     return static_cast<uint8_t>(std::accumulate(bytes.begin(), bytes.end(), 0u));
   }
 
-  GuestMemory memory_;
+  GuestMemory memory;
 };
 
 TEST_F(MpTableTest, HeaderCountsEntriesAndAddsUp) {
@@ -104,21 +104,21 @@ TEST_F(MpTableTest, ListsBusIoApicAndInterrupts) {
 
 TEST_F(MpTableTest, StaysInTheLastKibOfBaseMemoryWithMostProcessors) {
   SystemTableArea area;
-  ASSERT_TRUE(WriteMpTable(layout::kMaxVcpus, memory_, area).ok());
+  ASSERT_TRUE(WriteMpTable(layout::kMaxVcpus, memory, area).ok());
   EXPECT_LE(*area.Allocate(1, 1), GuestAddress(0xa0000));
 }
 
 TEST_F(MpTableTest, RefusesImpossibleCounts) {
   SystemTableArea area;
-  EXPECT_EQ(WriteMpTable(0, memory_, area).code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(WriteMpTable(33, memory_, area).code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(WriteMpTable(0, memory, area).code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(WriteMpTable(33, memory, area).code(), absl::StatusCode::kInvalidArgument);
 }
 
 TEST_F(MpTableTest, ReportsMemoryThatEndsBelowTheTables) {
-  auto memory = CreateGuestRam({.size_bytes = 0x9f000});
-  ASSERT_TRUE(memory.ok()) << memory.status();
+  auto small = CreateGuestRam({.size_bytes = 0x9f000});
+  ASSERT_TRUE(small.ok()) << small.status();
   SystemTableArea area;
-  EXPECT_EQ(WriteMpTable(1, *memory, area).code(), absl::StatusCode::kOutOfRange);
+  EXPECT_EQ(WriteMpTable(1, *small, area).code(), absl::StatusCode::kOutOfRange);
 }
 
 }  // namespace
