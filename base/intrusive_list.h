@@ -44,12 +44,12 @@ class IntrusiveList {
 
   // `object` is in no list of this tag.
   void PushBack(T* object) {
-    ListLink<Tag>* link = object;
-    MAYFLY_CHECK(!link->is_linked());
-    link->previous_ = head_.previous_;
-    link->next_ = &head_;
-    head_.previous_->next_ = link;
-    head_.previous_ = link;
+    ListLink<Tag>& link = *object;
+    MAYFLY_CHECK(!link.is_linked());
+    link.previous_ = head_.previous_;
+    link.next_ = &head_;
+    head_.previous_->next_ = &link;
+    head_.previous_ = &link;
   }
 
   // Null when empty.
@@ -57,8 +57,8 @@ class IntrusiveList {
 
   // Null past the end. `object` is in this list.
   T* Next(T* object) {
-    const ListLink<Tag>* link = object;
-    return Object(link->next_);
+    const ListLink<Tag>& link = *object;
+    return Object(link.next_);
   }
 
   // Moves all of `other`, in order, behind what is here.

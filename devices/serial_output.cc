@@ -36,7 +36,7 @@ SerialOutput::SerialOutput(EventLoop* loop, Options options)
     : fd_(options.fd),
       writes_on_worker_(MayBlockTheLoop(options.fd)),
       on_broken_(std::move(options.on_broken)),
-      buffer_(std::make_unique<uint8_t[]>(kCapacityBytes)),
+      buffer_(std::make_unique_for_overwrite<uint8_t[]>(kCapacityBytes)),
       signal_(loop, [this] { OnSignal(); }),
       rest_timer_(loop, [this] { OnRested(); }),
       flush_timer_(loop, [this] { FinishFlush(); }),
