@@ -204,7 +204,11 @@ size_t Serial::fifo_size_bytes() const {
 }
 
 size_t Serial::InputCapacity() const {
-  if ((interrupt_enable_ & kSerialCauseReceived) == 0 || is_loopback()) {
+  // OUT2 as well: Linux turns all interrupts on for a moment, without it, when it looks for ports,
+  // and would throw away what arrives then.
+  const bool is_listening = (interrupt_enable_ & kSerialCauseReceived) != 0 &&
+                            (modem_control_ & kSerialModemOut2) != 0 && !is_loopback();
+  if (!is_listening) {
     return 0;
   }
   return fifo_size_bytes() - std::min(received_count_, fifo_size_bytes());

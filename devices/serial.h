@@ -45,8 +45,8 @@ class Serial : public BusDevice {
   void Read(uint64_t guest_offset, std::span<uint8_t> data) override;
   void Write(uint64_t guest_offset, std::span<const uint8_t> guest_data) override;
 
-  // How many bytes the receiver takes now. 0 while the guest has receive interrupts off: it is not
-  // listening yet, and its driver empties the FIFO before it does. Loop thread.
+  // How many bytes the receiver takes now. 0 while the guest has receive interrupts or OUT2 off: it
+  // is not listening yet, and its driver empties the FIFO before it does. Loop thread.
   size_t input_capacity() const;
   // Hands the guest the first input_capacity() bytes; returns how many that were. Loop thread.
   size_t Receive(std::span<const uint8_t> bytes);
