@@ -2,11 +2,9 @@
 
 #include "vmm/acpi_tables.h"
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstring>
-#include <numeric>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -14,6 +12,7 @@
 #include "base/status.h"
 #include "vmm/aml.h"
 #include "vmm/guest_layout.h"
+#include "vmm/table_checksum.h"
 
 namespace mayfly {
 namespace {
@@ -54,7 +53,7 @@ constexpr PortRegister BytePort(uint64_t port) {
   return {.address_space = 1, .width_bits = 8, .offset_bits = 0, .access_size = 1, .port = port};
 }
 
-// 5.2.9.3. A guest finds no CMOS clock, and waits a second for one unless told so.
+// 5.2.9.3. Unless told that there is no CMOS clock, Linux registers a device for one.
 constexpr uint16_t kHas8042 = 1 << 1;
 constexpr uint16_t kVgaNotPresent = 1 << 2;
 constexpr uint16_t kMsiNotSupported = 1 << 3;
@@ -141,10 +140,6 @@ struct [[gnu::packed]] Rsdp {
 static_assert(sizeof(Rsdp) == 36);
 constexpr size_t kRsdpVersion1Bytes = 20;
 
-uint8_t Checksum(std::span<const uint8_t> bytes) {
-  return static_cast<uint8_t>(-std::accumulate(bytes.begin(), bytes.end(), uint32_t{0}));
-}
-
 // One system description table in the making: its header and what is appended to it.
 class TableBuilder {
  public:
@@ -167,7 +162,7 @@ class TableBuilder {
   absl::StatusOr<GuestAddress> Write(const GuestMemory& memory, SystemTableArea& area) {
     header_.length_bytes = static_cast<uint32_t>(bytes_.size());
     std::memcpy(bytes_.data(), &header_, sizeof(header_));
-    bytes_[offsetof(TableHeader, checksum)] = Checksum(bytes_);
+    bytes_[offsetof(TableHeader, checksum)] = TableChecksum(bytes_);
     ASSIGN_OR_RETURN(const GuestAddress address,
                      area.Allocate(bytes_.size(), kTableAlignmentBytes));
     RETURN_IF_ERROR(memory.Write(address, bytes_));
@@ -242,8 +237,8 @@ Rsdp BuildRsdp(GuestAddress xsdt) {
   Rsdp rsdp{.xsdt_address = xsdt.value()};
   // Bytes of a trivially copyable object may be read through uint8_t*.
   const std::span<const uint8_t> bytes(reinterpret_cast<const uint8_t*>(&rsdp), sizeof(rsdp));
-  rsdp.checksum = Checksum(bytes.first(kRsdpVersion1Bytes));
-  rsdp.extended_checksum = Checksum(bytes);
+  rsdp.checksum = TableChecksum(bytes.first(kRsdpVersion1Bytes));
+  rsdp.extended_checksum = TableChecksum(bytes);
   return rsdp;
 }
 

@@ -5,7 +5,7 @@
 
 #include <array>
 #include <cstddef>
-#include <numeric>
+#include <cstring>
 #include <span>
 #include <vector>
 
@@ -14,6 +14,7 @@
 #include "base/guest_address.h"
 #include "base/status.h"
 #include "vmm/guest_layout.h"
+#include "vmm/table_checksum.h"
 
 namespace mayfly {
 namespace {
@@ -98,10 +99,6 @@ struct InterruptEntry {
 };
 static_assert(sizeof(InterruptEntry) == 8);
 
-uint8_t Checksum(std::span<const uint8_t> bytes) {
-  return static_cast<uint8_t>(-std::accumulate(bytes.begin(), bytes.end(), uint32_t{0}));
-}
-
 // The configuration table: a header and the entries appended to it.
 class ConfigurationTable {
  public:
@@ -118,7 +115,7 @@ class ConfigurationTable {
   std::span<const uint8_t> Finish() {
     header_.length_bytes = static_cast<uint16_t>(bytes_.size());
     std::memcpy(bytes_.data(), &header_, sizeof(header_));
-    bytes_[offsetof(TableHeader, checksum)] = Checksum(bytes_);
+    bytes_[offsetof(TableHeader, checksum)] = TableChecksum(bytes_);
     return bytes_;
   }
 
@@ -166,7 +163,7 @@ absl::Status WriteMpTable(uint32_t vcpu_count, const GuestMemory& memory, System
   ASSIGN_OR_RETURN(const GuestAddress table_address, area.Allocate(bytes.size(), 4));
   FloatingPointer pointer{.table_address = static_cast<uint32_t>(table_address.value())};
   // Bytes of a trivially copyable object may be read through uint8_t*.
-  pointer.checksum = Checksum({reinterpret_cast<const uint8_t*>(&pointer), sizeof(pointer)});
+  pointer.checksum = TableChecksum({reinterpret_cast<const uint8_t*>(&pointer), sizeof(pointer)});
   RETURN_IF_ERROR(memory.WriteObject(pointer_address, pointer));
   return memory.Write(table_address, bytes);
 }
