@@ -223,9 +223,10 @@ static void RunShell(const char* command, char** environment) {
   const char* script[] = {"sh", terminal, 0};
   const char* single[] = {"sh", "-c", command, 0};
   const char* interactive[] = {"-sh", 0};
+  const char* comfortable[] = {"-bash", 0};
   const char** arguments = command != 0 ? single : batch ? script : interactive;
   SYSCALL(__NR_chdir, "/root", 0, 0, 0, 0);
-  if (arguments == interactive) SYSCALL(__NR_execve, "/bin/bash", arguments, environment, 0, 0);
+  if (arguments == interactive) SYSCALL(__NR_execve, "/bin/bash", comfortable, environment, 0, 0);
   SYSCALL(__NR_execve, "/bin/sh", arguments, environment, 0, 0);
   Print("Mayfly guest: no /bin/sh\n");
   SYSCALL(__NR_exit_group, 127, 0, 0, 0, 0);
