@@ -27,7 +27,7 @@ namespace mayfly {
 // for it: bytes that find the buffer full are dropped. The program ignores SIGPIPE.
 class SerialOutput : public SerialSink {
  public:
-  static constexpr size_t kCapacityBytes = 64 * 1024;
+  static constexpr size_t kCapacityBytes = size_t{64} * 1024;
 
   struct Options {
     int fd = -1;  // not owned

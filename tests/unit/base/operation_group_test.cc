@@ -6,7 +6,6 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <termios.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -15,6 +14,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "tests/fakes/pseudo_terminal.h"
 #include "tests/unit/base/loop_fixture.h"
 
 namespace mayfly {
@@ -73,54 +73,37 @@ TEST_P(OperationGroupTest, GivesTheErrorOfTheSystemCall) {
 }
 
 TEST_P(OperationGroupTest, ReadsATerminal) {
-  OwnedFd controller(posix_openpt(O_RDWR | O_NOCTTY));
-  ASSERT_TRUE(controller.is_open());
-  ASSERT_EQ(grantpt(controller.get()), 0);
-  ASSERT_EQ(unlockpt(controller.get()), 0);
-  OwnedFd terminal(open(ptsname(controller.get()), O_RDWR | O_NOCTTY));
-  ASSERT_TRUE(terminal.is_open());
-  termios raw = {};
-  ASSERT_EQ(tcgetattr(terminal.get(), &raw), 0);
-  cfmakeraw(&raw);
-  ASSERT_EQ(tcsetattr(terminal.get(), TCSANOW, &raw), 0);
+  PseudoTerminal pty;
   OperationGroup io(loop.get());
   std::array<uint8_t, 16> buffer{};
   std::optional<int32_t> result;
-  io.Read(terminal.get(), buffer, kHere, [&](int32_t value) { result = value; });
+  io.Read(pty.terminal.get(), buffer, kHere, [&](int32_t value) { result = value; });
   RunFor(2'000);
   EXPECT_FALSE(result.has_value());
-  ASSERT_EQ(write(controller.get(), "x", 1), 1);
+  pty.Type("x");
   RunUntil([&] { return result.has_value(); });
   EXPECT_EQ(result, 1);
   EXPECT_EQ(buffer[0], 'x');
 }
 
 TEST_P(OperationGroupTest, CancelsAReadOfATerminal) {
-  OwnedFd controller(posix_openpt(O_RDWR | O_NOCTTY));
-  ASSERT_EQ(grantpt(controller.get()), 0);
-  ASSERT_EQ(unlockpt(controller.get()), 0);
-  OwnedFd terminal(open(ptsname(controller.get()), O_RDWR | O_NOCTTY));
-  ASSERT_TRUE(terminal.is_open());
+  PseudoTerminal pty;
   std::array<uint8_t, 16> buffer{};
   OperationGroup io(loop.get());
-  io.Read(terminal.get(), buffer, kHere, [](int32_t) { ADD_FAILURE() << "abandoned"; });
+  io.Read(pty.terminal.get(), buffer, kHere, [](int32_t) { ADD_FAILURE() << "abandoned"; });
   RunFor(2'000);
   io.Abandon();
   EXPECT_EQ(io.pending_count(), 0u);
 }
 
 TEST_P(OperationGroupTest, CancelsAWriteToAStuckTerminal) {
-  OwnedFd controller(posix_openpt(O_RDWR | O_NOCTTY));
-  ASSERT_EQ(grantpt(controller.get()), 0);
-  ASSERT_EQ(unlockpt(controller.get()), 0);
-  OwnedFd terminal(open(ptsname(controller.get()), O_RDWR | O_NOCTTY));
-  ASSERT_TRUE(terminal.is_open());
+  PseudoTerminal pty;
   // More than a terminal buffers: the worker sleeps in the write.
   const std::vector<uint8_t> bytes(1 << 20, 'x');
   std::optional<int32_t> result;
   bool is_cancelled = false;
   OperationGroup io(loop.get());
-  io.WriteOnWorker(terminal.get(), bytes, kHere, [&](int32_t value) { result = value; });
+  io.WriteOnWorker(pty.terminal.get(), bytes, kHere, [&](int32_t value) { result = value; });
   RunFor(20'000);
   EXPECT_FALSE(result.has_value());
   io.Cancel([&] { is_cancelled = true; });
@@ -130,14 +113,10 @@ TEST_P(OperationGroupTest, CancelsAWriteToAStuckTerminal) {
 }
 
 TEST_P(OperationGroupTest, CancelsAWorkersReadOfATerminal) {
-  OwnedFd controller(posix_openpt(O_RDWR | O_NOCTTY));
-  ASSERT_EQ(grantpt(controller.get()), 0);
-  ASSERT_EQ(unlockpt(controller.get()), 0);
-  OwnedFd terminal(open(ptsname(controller.get()), O_RDWR | O_NOCTTY));
-  ASSERT_TRUE(terminal.is_open());
+  PseudoTerminal pty;
   std::array<uint8_t, 16> buffer{};
   OperationGroup io(loop.get());
-  io.ReadOnWorker(terminal.get(), buffer, kHere, [](int32_t) { ADD_FAILURE() << "abandoned"; });
+  io.ReadOnWorker(pty.terminal.get(), buffer, kHere, [](int32_t) { ADD_FAILURE() << "abandoned"; });
   RunFor(2'000);
   io.Abandon();
   EXPECT_EQ(io.pending_count(), 0u);
@@ -320,6 +299,30 @@ TEST_P(OperationGroupTest, DestructionDropsCallbacksAndAnnouncements) {
   ASSERT_EQ(write(pipe.write_end.get(), "z", 1), 1);
   RunFor(1'000);
   EXPECT_EQ(buffer[0], 0);
+}
+
+// A cancel must find an operation in each of its states: queued, armed, handed to a worker,
+// running.
+TEST_P(OperationGroupTest, CancelAtAnyMomentEnds) {
+  PseudoTerminal pty;
+  const std::vector<uint8_t> bytes(1 << 16, 'x');
+  std::array<uint8_t, 16> buffer{};
+  for (int64_t round = 0; round < 60; ++round) {
+    OperationGroup io(loop.get());
+    io.WriteOnWorker(pty.terminal.get(), bytes, kHere, [](int32_t) {});
+    io.ReadOnWorker(pty.terminal.get(), buffer, kHere, [](int32_t) {});
+    io.Read(pty.terminal.get(), buffer, kHere, [](int32_t) {});
+    if (round % 4 != 0) {
+      RunFor(round * 7);
+    }
+    if (round % 2 == 0) {
+      io.Abandon();
+      continue;
+    }
+    bool is_done = false;
+    io.Cancel([&] { is_done = true; });
+    RunUntil([&] { return is_done; });
+  }
 }
 
 TEST_P(OperationGroupTest, AbandonLeavesOtherGroupsCompletionsToTheLoop) {

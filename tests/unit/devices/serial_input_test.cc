@@ -4,7 +4,6 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
-#include <termios.h>
 
 #include <algorithm>
 #include <memory>
@@ -12,6 +11,7 @@
 #include <string>
 
 #include "gtest/gtest.h"
+#include "tests/fakes/pseudo_terminal.h"
 #include "tests/fakes/recording_irq_line.h"
 #include "tests/fakes/recording_serial_sink.h"
 #include "tests/unit/base/loop_fixture.h"
@@ -66,30 +66,11 @@ class SerialInputTest : public LoopTest {
   std::optional<absl::Status> end;
 };
 
-struct Terminal {
-  Terminal() {
-    controller = OwnedFd(posix_openpt(O_RDWR | O_NOCTTY));
-    EXPECT_EQ(grantpt(controller.get()), 0);
-    EXPECT_EQ(unlockpt(controller.get()), 0);
-    terminal = OwnedFd(open(ptsname(controller.get()), O_RDWR | O_NOCTTY));
-    termios raw = {};
-    EXPECT_EQ(tcgetattr(terminal.get(), &raw), 0);
-    cfmakeraw(&raw);
-    EXPECT_EQ(tcsetattr(terminal.get(), TCSANOW, &raw), 0);
-  }
-  void Type(const std::string& text) const {
-    ASSERT_EQ(write(controller.get(), text.data(), text.size()), static_cast<ssize_t>(text.size()));
-  }
-
-  OwnedFd controller;
-  OwnedFd terminal;
-};
-
 INSTANTIATE_TEST_SUITE_P(Setups, SerialInputTest,
                          testing::Values(Ring::Setup::kBest, Ring::Setup::kMinimal), SetupName);
 
 TEST_P(SerialInputTest, TypedBytesReachTheGuestWithAnInterrupt) {
-  const Terminal terminal;
+  const PseudoTerminal terminal;
   Listen();
   Open(terminal.terminal.get());
   EXPECT_TRUE(input->is_terminal());
@@ -102,7 +83,7 @@ TEST_P(SerialInputTest, TypedBytesReachTheGuestWithAnInterrupt) {
 }
 
 TEST_P(SerialInputTest, WhatIsTypedBeforeTheGuestListensIsKept) {
-  const Terminal terminal;
+  const PseudoTerminal terminal;
   Open(terminal.terminal.get());
   terminal.Type("early");
   RunUntil([&] { return filtered == "early"; });
@@ -113,7 +94,7 @@ TEST_P(SerialInputTest, WhatIsTypedBeforeTheGuestListensIsKept) {
 }
 
 TEST_P(SerialInputTest, TheEscapeKeyWorksWhileTheGuestDoesNotListen) {
-  const Terminal terminal;
+  const PseudoTerminal terminal;
   Open(terminal.terminal.get());
   const std::string block(1'000, 'b');
   for (int i = 0; i < 6; ++i) {
@@ -134,7 +115,7 @@ TEST_P(SerialInputTest, TheEscapeKeyWorksWhileTheGuestDoesNotListen) {
 }
 
 TEST_P(SerialInputTest, TheFilterRemovesItsKey) {
-  const Terminal terminal;
+  const PseudoTerminal terminal;
   Listen();
   Open(terminal.terminal.get());
   terminal.Type(
@@ -221,7 +202,7 @@ TEST_P(SerialInputTest, ANonBlockingPipeIsWaitedFor) {
 }
 
 TEST_P(SerialInputTest, ATerminalThatGoesAwayEndsInput) {
-  Terminal terminal;
+  PseudoTerminal terminal;
   Listen();
   Open(terminal.terminal.get());
   RunFor(1'000);
@@ -239,14 +220,14 @@ TEST_P(SerialInputTest, MayBeDestroyedAtTheEndAndWhileReading) {
   std::unique_ptr<SerialInput> victim;
   victim = std::make_unique<SerialInput>(
       loop.get(), &serial,
-      SerialInput::Options{.fd = pipe.read_end.get(), .on_end = [&](absl::Status) {
+      SerialInput::Options{.fd = pipe.read_end.get(), .on_end = [&](const absl::Status&) {
                              victim.reset();
                              is_ended = true;
                            }});
   RunFor(1'000);
   pipe.write_end.Close();
   RunUntil([&] { return is_ended; });
-  const Terminal terminal;
+  const PseudoTerminal terminal;
   Open(terminal.terminal.get());
   RunFor(1'000);
   input.reset();

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <termios.h>
 
 #include <memory>
 #include <optional>
@@ -15,6 +14,7 @@
 #include <thread>
 
 #include "gtest/gtest.h"
+#include "tests/fakes/pseudo_terminal.h"
 #include "tests/unit/base/loop_fixture.h"
 
 namespace mayfly {
@@ -159,12 +159,8 @@ TEST_P(SerialOutputTest, ANonBlockingPipeIsWaitedFor) {
 }
 
 TEST_P(SerialOutputTest, AStuckTerminalNeitherStopsTheLoopNorTheEnd) {
-  const OwnedFd controller(posix_openpt(O_RDWR | O_NOCTTY));
-  ASSERT_EQ(grantpt(controller.get()), 0);
-  ASSERT_EQ(unlockpt(controller.get()), 0);
-  const OwnedFd terminal(open(ptsname(controller.get()), O_RDWR | O_NOCTTY));
-  ASSERT_TRUE(terminal.is_open());
-  Open(terminal.get());
+  PseudoTerminal pty;
+  Open(pty.terminal.get());
   for (int i = 0; i < 3; ++i) {
     Put(std::string(SerialOutput::kCapacityBytes, 'x'));
     RunFor(5'000);
@@ -177,13 +173,9 @@ TEST_P(SerialOutputTest, AStuckTerminalNeitherStopsTheLoopNorTheEnd) {
 }
 
 TEST_P(SerialOutputTest, ATerminalThatGoesAwayBreaksIt) {
-  OwnedFd controller(posix_openpt(O_RDWR | O_NOCTTY));
-  ASSERT_EQ(grantpt(controller.get()), 0);
-  ASSERT_EQ(unlockpt(controller.get()), 0);
-  const OwnedFd terminal(open(ptsname(controller.get()), O_RDWR | O_NOCTTY));
-  ASSERT_TRUE(terminal.is_open());
-  Open(terminal.get());
-  controller.Close();
+  PseudoTerminal pty;
+  Open(pty.terminal.get());
+  pty.controller.Close();
   Put("x");
   RunUntil([&] { return broken.has_value(); });
   EXPECT_EQ(broken->message(), "write: Input/output error");
@@ -206,10 +198,11 @@ TEST_P(SerialOutputTest, MayBeDestroyedWhenItBreaks) {
   bool is_broken = false;
   auto victim = std::unique_ptr<SerialOutput>();
   victim = std::make_unique<SerialOutput>(
-      loop.get(), SerialOutput::Options{.fd = pipe.write_end.get(), .on_broken = [&](absl::Status) {
-                                          victim.reset();
-                                          is_broken = true;
-                                        }});
+      loop.get(),
+      SerialOutput::Options{.fd = pipe.write_end.get(), .on_broken = [&](const absl::Status&) {
+                              victim.reset();
+                              is_broken = true;
+                            }});
   pipe.read_end.Close();
   victim->Put('x');
   RunUntil([&] { return is_broken; });

@@ -36,35 +36,35 @@ class SerialTest : public testing::Test {
  protected:
   uint8_t In(uint64_t offset) {
     std::array<uint8_t, 1> data{0xee};
-    serial_.Read(offset, data);
+    serial.Read(offset, data);
     return data[0];
   }
-  void Out(uint64_t offset, uint8_t value) { serial_.Write(offset, std::array<uint8_t, 1>{value}); }
+  void Out(uint64_t offset, uint8_t value) { serial.Write(offset, std::array<uint8_t, 1>{value}); }
   size_t Receive(const std::string& text) {
     const std::vector<uint8_t> bytes(text.begin(), text.end());
-    return serial_.Receive(bytes);
+    return serial.Receive(bytes);
   }
   // What a driver does before it uses interrupts.
   void Open(uint8_t interrupt_enable) {
     Out(kMcr, kOut2);
     Out(kIirFcr, 0x07);
     Out(kIer, interrupt_enable);
-    irq_.Take();
+    irq.Take();
   }
 
-  RecordingIrqLine irq_;
-  RecordingSerialSink sink_;
-  Serial serial_{&irq_, &sink_};
+  RecordingIrqLine irq;
+  RecordingSerialSink sink;
+  Serial serial{&irq, &sink};
 };
 
 TEST_F(SerialTest, SendsEachByteWrittenToTheTransmitter) {
   for (const char c : std::string("hello")) {
     Out(kData, static_cast<uint8_t>(c));
   }
-  EXPECT_EQ(sink_.text(), "hello");
-  EXPECT_EQ(serial_.counters().write_count, 5u);
+  EXPECT_EQ(sink.text(), "hello");
+  EXPECT_EQ(serial.counters().write_count, 5u);
   EXPECT_EQ(In(kLsr), 0x60);
-  EXPECT_EQ(irq_.Take(), 0);
+  EXPECT_EQ(irq.Take(), 0);
 }
 
 TEST_F(SerialTest, TheDivisorHidesTheDataAndInterruptRegisters) {
@@ -79,8 +79,8 @@ TEST_F(SerialTest, TheDivisorHidesTheDataAndInterruptRegisters) {
   Out(kLcr, 0x03);
   EXPECT_EQ(In(kIer), kRdi);
   EXPECT_EQ(In(kLcr), 0x03);
-  EXPECT_EQ(sink_.text(), "");
-  EXPECT_EQ(serial_.State().divisor, 0x1234);
+  EXPECT_EQ(sink.text(), "");
+  EXPECT_EQ(serial.State().divisor, 0x1234);
 }
 
 // drivers/tty/serial/8250/8250_port.c, autoconfig(): what must hold for "16550A" and nothing
@@ -120,7 +120,7 @@ TEST_F(SerialTest, LoopbackReturnsBytesAndModemLines) {
   EXPECT_EQ(In(kLsr), 0x61);
   EXPECT_EQ(In(kData), 'x');
   EXPECT_EQ(In(kLsr), 0x60);
-  EXPECT_EQ(sink_.text(), "");
+  EXPECT_EQ(sink.text(), "");
 }
 
 TEST_F(SerialTest, LoopbackOverrunIsReportedOnce) {
@@ -130,17 +130,17 @@ TEST_F(SerialTest, LoopbackOverrunIsReportedOnce) {
   EXPECT_EQ(In(kLsr), 0x63);
   EXPECT_EQ(In(kLsr), 0x61);
   EXPECT_EQ(In(kData), 'a');
-  EXPECT_EQ(serial_.counters().error_count, 1u);
+  EXPECT_EQ(serial.counters().error_count, 1u);
 }
 
 TEST_F(SerialTest, HoldsInputBackUntilTheGuestListens) {
-  EXPECT_EQ(serial_.input_capacity(), 0u);
+  EXPECT_EQ(serial.input_capacity(), 0u);
   EXPECT_EQ(Receive("x"), 0u);
   Open(kThri);
   EXPECT_EQ(Receive("x"), 0u);
   EXPECT_EQ(In(kLsr), 0x60);
   Out(kIer, kRdi);
-  EXPECT_EQ(serial_.input_capacity(), 64u);
+  EXPECT_EQ(serial.input_capacity(), 64u);
   EXPECT_EQ(Receive("x"), 1u);
   EXPECT_EQ(In(kLsr), 0x61);
 }
@@ -148,33 +148,33 @@ TEST_F(SerialTest, HoldsInputBackUntilTheGuestListens) {
 // autoconfig() of Linux's driver sets all of IER to see which bits stay, and clears the FIFO later.
 TEST_F(SerialTest, HoldsInputBackWhileLinuxLooksForThePort) {
   Out(kIer, 0x0f);
-  EXPECT_EQ(serial_.input_capacity(), 0u);
+  EXPECT_EQ(serial.input_capacity(), 0u);
   EXPECT_EQ(Receive("x"), 0u);
   Out(kMcr, kOut2);
-  EXPECT_EQ(serial_.input_capacity(), 1u);
+  EXPECT_EQ(serial.input_capacity(), 1u);
 }
 
 TEST_F(SerialTest, ReceivesAsMuchAsTheFifoHolds) {
   Open(kRdi);
   EXPECT_EQ(Receive(std::string(100, 'r')), 64u);
-  EXPECT_EQ(serial_.input_capacity(), 0u);
-  EXPECT_EQ(irq_.Take(), 1);
+  EXPECT_EQ(serial.input_capacity(), 0u);
+  EXPECT_EQ(irq.Take(), 1);
   for (int i = 0; i < 64; ++i) {
     EXPECT_EQ(In(kIirFcr), 0xc4);
     EXPECT_EQ(In(kData), 'r');
   }
   EXPECT_EQ(In(kIirFcr), 0xc1);
   EXPECT_EQ(In(kData), 0);
-  EXPECT_EQ(serial_.counters().read_count, 64u);
-  EXPECT_EQ(irq_.Take(), 0);
+  EXPECT_EQ(serial.counters().read_count, 64u);
+  EXPECT_EQ(irq.Take(), 0);
   EXPECT_EQ(Receive("s"), 1u);
-  EXPECT_EQ(irq_.Take(), 1);
+  EXPECT_EQ(irq.Take(), 1);
 }
 
 TEST_F(SerialTest, WithoutFifosItHoldsOneByte) {
   Out(kMcr, kOut2);
   Out(kIer, kRdi);
-  EXPECT_EQ(serial_.input_capacity(), 1u);
+  EXPECT_EQ(serial.input_capacity(), 1u);
   EXPECT_EQ(Receive("ab"), 1u);
   EXPECT_EQ(In(kIirFcr), 0x04);
   EXPECT_EQ(In(kData), 'a');
@@ -188,7 +188,7 @@ TEST_F(SerialTest, FifoControlClearsTheReceiverOnlyWhenToldTo) {
   EXPECT_EQ(In(kData), 'a');
   Out(kIirFcr, 0x03);
   EXPECT_EQ(In(kLsr), 0x60);
-  EXPECT_EQ(serial_.input_capacity(), 64u);
+  EXPECT_EQ(serial.input_capacity(), 64u);
 }
 
 // UART_BUG_TXEN and UART_BUG_THRE in serial8250_do_startup(): enabling must interrupt each time.
@@ -196,7 +196,7 @@ TEST_F(SerialTest, EnablingTheTransmitInterruptRaisesItEachTime) {
   Open(0);
   for (int i = 0; i < 3; ++i) {
     Out(kIer, kThri);
-    EXPECT_EQ(irq_.Take(), 1);
+    EXPECT_EQ(irq.Take(), 1);
     EXPECT_EQ(In(kIirFcr), 0xc2);
     EXPECT_EQ(In(kIirFcr), 0xc1);
     Out(kIer, 0);
@@ -206,12 +206,12 @@ TEST_F(SerialTest, EnablingTheTransmitInterruptRaisesItEachTime) {
 TEST_F(SerialTest, ATransmitInterruptComesAfterEachAcknowledgedBatch) {
   Open(kThri);
   EXPECT_EQ(In(kIirFcr), 0xc2);
-  irq_.Take();
+  irq.Take();
   for (int batch = 0; batch < 3; ++batch) {
     for (int i = 0; i < 16; ++i) {
       Out(kData, 'x');
     }
-    EXPECT_EQ(irq_.Take(), 1) << "one edge, not one a byte";
+    EXPECT_EQ(irq.Take(), 1) << "one edge, not one a byte";
     EXPECT_EQ(In(kIirFcr), 0xc2);
   }
   EXPECT_EQ(In(kIirFcr), 0xc1);
@@ -222,12 +222,12 @@ TEST_F(SerialTest, CausesAreReportedByPriorityAndTheRestInterruptsAgain) {
   EXPECT_EQ(In(kIirFcr), 0xc2);
   Receive("a");
   Out(kData, 'x');
-  EXPECT_EQ(irq_.Take(), 2);  // a received byte, and a transmitter that was empty anew
+  EXPECT_EQ(irq.Take(), 2);  // a received byte, and a transmitter that was empty anew
   EXPECT_EQ(In(kIirFcr), 0xc4);
   EXPECT_EQ(In(kData), 'a');
-  EXPECT_EQ(irq_.Take(), 1);  // the transmitter is still waiting
+  EXPECT_EQ(irq.Take(), 1);  // the transmitter is still waiting
   EXPECT_EQ(In(kIirFcr), 0xc2);
-  EXPECT_EQ(irq_.Take(), 0);
+  EXPECT_EQ(irq.Take(), 0);
   EXPECT_EQ(In(kIirFcr), 0xc1);
 }
 
@@ -235,7 +235,7 @@ TEST_F(SerialTest, ModemStatusChangesInterrupt) {
   Open(kMsi);
   Out(kMcr, 0x10);  // loopback drops CTS, DSR and carrier
   Out(kMcr, kOut2);
-  EXPECT_EQ(irq_.Take(), 1);
+  EXPECT_EQ(irq.Take(), 1);
   EXPECT_EQ(In(kIirFcr), 0xc0);
   EXPECT_EQ(In(kMsr), 0xbb);
   EXPECT_EQ(In(kIirFcr), 0xc1);
@@ -254,22 +254,22 @@ TEST_F(SerialTest, OnlyTheTrailingEdgeOfRingCounts) {
 
 TEST_F(SerialTest, Out2GatesTheLine) {
   Out(kIer, kThri);
-  EXPECT_EQ(irq_.Take(), 0);
+  EXPECT_EQ(irq.Take(), 0);
   Out(kMcr, kOut2);
-  EXPECT_EQ(irq_.Take(), 1);
+  EXPECT_EQ(irq.Take(), 1);
   Out(kMcr, 0);
   Out(kMcr, kOut2);
-  EXPECT_EQ(irq_.Take(), 1);
+  EXPECT_EQ(irq.Take(), 1);
 }
 
 TEST_F(SerialTest, WideAccessesAreCountedAndDoNothing) {
   std::array<uint8_t, 2> data{1, 2};
-  serial_.Write(kData, data);
-  serial_.Read(kScr, data);
+  serial.Write(kData, data);
+  serial.Read(kScr, data);
   EXPECT_EQ(data, (std::array<uint8_t, 2>{0, 0}));
-  EXPECT_EQ(serial_.counters().missed_write_count, 1u);
-  EXPECT_EQ(serial_.counters().missed_read_count, 1u);
-  EXPECT_EQ(sink_.text(), "");
+  EXPECT_EQ(serial.counters().missed_write_count, 1u);
+  EXPECT_EQ(serial.counters().missed_read_count, 1u);
+  EXPECT_EQ(sink.text(), "");
 }
 
 TEST_F(SerialTest, BytesTheSinkDropsAreCounted) {
@@ -277,10 +277,10 @@ TEST_F(SerialTest, BytesTheSinkDropsAreCounted) {
     bool Put(uint8_t) override { return false; }
   };
   FullSink full;
-  Serial serial(&irq_, &full);
-  serial.Write(kData, std::array<uint8_t, 1>{'x'});
-  EXPECT_EQ(serial.counters().missed_write_count, 1u);
-  EXPECT_EQ(serial.counters().write_count, 0u);
+  Serial full_serial(&irq, &full);
+  full_serial.Write(kData, std::array<uint8_t, 1>{'x'});
+  EXPECT_EQ(full_serial.counters().missed_write_count, 1u);
+  EXPECT_EQ(full_serial.counters().write_count, 0u);
 }
 
 TEST_F(SerialTest, SignalsWhenTheGuestListensAndWhenItHasReadAll) {
@@ -291,7 +291,7 @@ TEST_F(SerialTest, SignalsWhenTheGuestListensAndWhenItHasReadAll) {
     ++count;
     (*loop)->Stop();
   });
-  serial_.set_input_signal(&signal);
+  serial.set_input_signal(&signal);
   Open(kRdi);
   ASSERT_TRUE((*loop)->Run().ok());
   EXPECT_EQ(count, 1);
@@ -304,7 +304,7 @@ TEST_F(SerialTest, SignalsWhenTheGuestListensAndWhenItHasReadAll) {
   Out(kIirFcr, 0x03);
   ASSERT_TRUE((*loop)->Run().ok());
   EXPECT_EQ(count, 3);
-  serial_.set_input_signal(nullptr);
+  serial.set_input_signal(nullptr);
 }
 
 TEST_F(SerialTest, StateComesBackWithItsInterrupts) {
@@ -315,14 +315,14 @@ TEST_F(SerialTest, StateComesBackWithItsInterrupts) {
   Receive("abc");
   In(kData);
   Out(kData, 'x');  // a transmit interrupt that nobody has seen
-  const SerialState state = serial_.State();
+  const SerialState state = serial.State();
   EXPECT_TRUE(state.is_transmit_empty_pending);
   EXPECT_EQ(state.received, (std::vector<uint8_t>{'b', 'c'}));
 
-  RecordingIrqLine irq;
-  Serial restored(&irq, &sink_);
+  RecordingIrqLine restored_irq;
+  Serial restored(&restored_irq, &sink);
   ASSERT_TRUE(restored.Restore(state).ok());
-  EXPECT_EQ(irq.Take(), 1);
+  EXPECT_EQ(restored_irq.Take(), 1);
   EXPECT_EQ(restored.State(), state);
   std::array<uint8_t, 1> data{};
   restored.Read(kData, data);
@@ -336,12 +336,12 @@ TEST_F(SerialTest, StateComesBackWithItsInterrupts) {
 TEST_F(SerialTest, RefusesImpossibleStateAndStaysAsItWas) {
   Open(kRdi);
   Receive("a");
-  const SerialState before = serial_.State();
+  const SerialState before = serial.State();
   SerialState state = before;
   state.scratch = 9;
   state.interrupt_enable = 0x10;
-  EXPECT_EQ(serial_.Restore(state).code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(serial_.State(), before);
+  EXPECT_EQ(serial.Restore(state).code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(serial.State(), before);
 }
 
 // Two vCPUs write while the loop delivers input: for ThreadSanitizer.
@@ -359,12 +359,12 @@ TEST_F(SerialTest, ThreadsShareThePort) {
   }
   for (int n = 0; n < 1'000; ++n) {
     Receive("yz");
-    serial_.counters();
+    serial.counters();
   }
   for (std::thread& thread : threads) {
     thread.join();
   }
-  EXPECT_EQ(sink_.text().size(), 2'000u);
+  EXPECT_EQ(sink.text().size(), 2'000u);
 }
 
 }  // namespace
