@@ -27,13 +27,13 @@ void PrintError(absl::string_view text) {
 }  // namespace
 
 absl::StatusOr<int> RunSession::Run() {
-  ASSIGN_OR_RETURN(const BootSource boot, OpenBootSource());
+  ASSIGN_OR_RETURN(BootSource boot, OpenBootSource());
   timeline_->Mark("open files");
   ASSIGN_OR_RETURN(loop_, EventLoop::Create({}));
   ASSIGN_OR_RETURN(signals_,
                    SignalWatch::Create(loop_.get(), [this](int signal) { OnSignal(signal); }));
   timeline_->Mark("event loop");
-  RETURN_IF_ERROR(CreateVm(boot));
+  RETURN_IF_ERROR(CreateVm(std::move(boot)));
   RETURN_IF_ERROR(OpenConsole());
   timeline_->Mark("console");
   RETURN_IF_ERROR(vm_->Start());
@@ -72,7 +72,8 @@ absl::StatusOr<BootSource> RunSession::OpenBootSource() const {
   return boot;
 }
 
-absl::Status RunSession::CreateVm(const BootSource& boot) {
+// Takes the files: once they are in guest memory, nothing of them is to stay open or mapped here.
+absl::Status RunSession::CreateVm(BootSource boot) {
   output_ = std::make_unique<SerialOutput>(
       loop_.get(),
       SerialOutput::Options{.fd = STDOUT_FILENO, .on_broken = [this](const absl::Status& status) {

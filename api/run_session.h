@@ -39,7 +39,7 @@ class RunSession {
 
  private:
   absl::StatusOr<BootSource> OpenBootSource() const;
-  absl::Status CreateVm(const BootSource& boot);
+  absl::Status CreateVm(BootSource boot);
   absl::Status OpenConsole();
 
   void OnVmEnd(const VmEnd& end);

@@ -14,21 +14,16 @@ TIMEOUT_S = 60
 COMMAND_LINE = "console=ttyS0 quiet reboot=k panic=-1 i8042.noaux i8042.nomux i8042.dumbkbd swiotlb=noforce"
 
 
-def built(script):
-    """The folder that a recipe of guest/ built, or has in its cache."""
-    return subprocess.run([os.path.join(ROOT, script)], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
-
-
 class Machine:
-    """The artifacts all tests use, found once."""
+    """The files all tests boot; tests/linux/run says where they are."""
 
     def __init__(self):
-        kernel = built("guest/kernel/build")
-        rootfs = built("guest/rootfs/build-minimal")
+        kernel, rootfs = os.environ["MAYFLY_KERNEL"], os.environ["MAYFLY_ROOTFS"]
         self.vmlinux = os.path.join(kernel, "vmlinux")
         self.vmlinux_nopvh = os.path.join(kernel, "vmlinux-nopvh")
         self.bzimage = os.path.join(kernel, "bzImage")
         self.initramfs = os.path.join(rootfs, "initramfs.cpio")
+        self.debian_vmlinuz = os.environ.get("MAYFLY_DEBIAN_VMLINUZ", "")
 
     def command(self, extra="", kernel=None, initramfs=None, flags=()):
         return [MAYFLY, "run", "--kernel", kernel or self.vmlinux, "--initrd", initramfs or self.initramfs,
@@ -92,3 +87,4 @@ class Terminal:
         for fd in (self.master, self.slave):
             if fd >= 0:
                 os.close(fd)
+        self.master = self.slave = -1
