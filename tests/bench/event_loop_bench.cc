@@ -48,6 +48,21 @@ void Writes(benchmark::State& state) {
 }
 BENCHMARK(Writes)->Arg(1)->Arg(32)->Arg(256);
 
+// One write at a time to /dev/null on a kernel worker, as the console does. CPU time is the
+// process's, workers included.
+void WorkerWrite(benchmark::State& state) {
+  auto loop = EventLoop::Create({});
+  const OwnedFd null(open("/dev/null", O_WRONLY));
+  const std::array<uint8_t, 64> bytes{};
+  OperationGroup io(loop->get());
+  for (auto _ : state) {
+    io.WriteOnWorker(null.get(), bytes, OperationGroup::kCurrentPosition,
+                     [&](int32_t) { (*loop)->Stop(); });
+    (void)(*loop)->Run();
+  }
+}
+BENCHMARK(WorkerWrite)->MeasureProcessCPUTime()->UseRealTime();
+
 // A signal from another thread to the loop, which sleeps, and back through an eventfd.
 void WakeUpRoundTrip(benchmark::State& state) {
   auto loop = EventLoop::Create({});
