@@ -84,6 +84,7 @@ absl::Status RunSession::CreateVm(BootSource boot) {
       .vcpu_count = options_.vcpu_count,
       .has_boot_timer = options_.has_boot_timer,
   };
+  RETURN_IF_ERROR(Annotate(CheckGuestRamSize(config.ram), "--memory-mib"));
   MicroVm::Observer observer = {
       .on_end = [this](const VmEnd& end) { OnVmEnd(end); },
       .on_boot_time = [](const BootTime& time) { PrintError(time.ToString()); },

@@ -25,27 +25,6 @@ namespace {
 constexpr uint64_t kSmallPageBytes = 4096;
 constexpr uint64_t kHugePageBytes = uint64_t{2} << 20;
 
-absl::Status CheckSize(const GuestRamOptions& options) {
-  const uint64_t page_bytes =
-      options.huge_pages == HugePages::kNone ? kSmallPageBytes : kHugePageBytes;
-  if (options.size_bytes == 0 || options.size_bytes % page_bytes != 0) {
-    return absl::InvalidArgumentError(absl::StrFormat(
-        "guest memory of %u bytes is not a positive multiple of the %u KiB page size",
-        options.size_bytes, page_bytes >> 10));
-  }
-  struct sysinfo host = {};
-  if (sysinfo(&host) != 0) {
-    return ErrnoError("sysinfo");
-  }
-  const uint64_t host_bytes = uint64_t{host.totalram} * host.mem_unit;
-  if (options.size_bytes > host_bytes) {
-    return absl::InvalidArgumentError(
-        absl::StrFormat("guest memory of %u MiB is more than the host's %u MiB",
-                        options.size_bytes >> 20, host_bytes >> 20));
-  }
-  return absl::OkStatus();
-}
-
 // Whether madvise(MADV_HUGEPAGE) has an effect on a memfd here. The active choice stands in
 // brackets.
 bool SharedHugePagesAllowed() {
@@ -143,8 +122,29 @@ std::vector<GuestRange> GuestRamRanges(uint64_t size_bytes) {
   return ranges;
 }
 
+absl::Status CheckGuestRamSize(const GuestRamOptions& options) {
+  const uint64_t page_bytes =
+      options.huge_pages == HugePages::kNone ? kSmallPageBytes : kHugePageBytes;
+  if (options.size_bytes == 0 || options.size_bytes % page_bytes != 0) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "guest memory of %u bytes is not a positive multiple of the %u KiB page size",
+        options.size_bytes, page_bytes >> 10));
+  }
+  struct sysinfo host = {};
+  if (sysinfo(&host) != 0) {
+    return ErrnoError("sysinfo");
+  }
+  const uint64_t host_bytes = uint64_t{host.totalram} * host.mem_unit;
+  if (options.size_bytes > host_bytes) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("guest memory of %u MiB is more than the host's %u MiB",
+                        options.size_bytes >> 20, host_bytes >> 20));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<GuestMemory> CreateGuestRam(const GuestRamOptions& options) {
-  RETURN_IF_ERROR(CheckSize(options));
+  RETURN_IF_ERROR(CheckGuestRamSize(options));
   OwnedFd fd;
   if (UsesMemfd(options)) {
     ASSIGN_OR_RETURN(fd, CreateMemfd(options));

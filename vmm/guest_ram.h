@@ -28,13 +28,16 @@ struct GuestRamOptions {
 // GiB on. `size_bytes` is at least one page.
 std::vector<GuestRange> GuestRamRanges(uint64_t size_bytes);
 
+// InvalidArgument: size 0, not a multiple of the page size (4 KiB; 2 MiB with huge pages), or more
+// than the host's RAM.
+absl::Status CheckGuestRamSize(const GuestRamOptions& options);
+
 // RAM of `size_bytes`: one mapping per region, 2 MiB aligned on the host, all from one memfd, not
 // yet populated. kTransparent is private anonymous memory where the host does not allow shared huge
 // pages, as is any RAM larger than RLIMIT_FSIZE, which a memfd may not exceed
 // (docs/decisions/0002).
 //
-// InvalidArgument: size 0, not a multiple of the page size (4 KiB; 2 MiB with huge pages), or more
-// than the host's RAM. Otherwise the failing call.
+// Errors: CheckGuestRamSize's, else the failing call.
 absl::StatusOr<GuestMemory> CreateGuestRam(const GuestRamOptions& options);
 
 }  // namespace mayfly

@@ -192,8 +192,8 @@ def resident_kib(pid):
 
 class FloodTest(unittest.TestCase):
     def test_a_flooding_guest_is_neither_blocked_nor_buffered(self):
-        # Ten times the monitor's buffer that nobody reads, then power-off: the guest gets there only if it never waits.
-        guest = subprocess.Popen(MACHINE.command('mayfly.exec="yes | head -c 600000"'), stdin=subprocess.DEVNULL,
+        # Four times what the monitor and a pipe hold, and nobody reads it, then power-off: the guest gets there only if it never waits.
+        guest = subprocess.Popen(MACHINE.command('mayfly.exec="yes | head -c 200000"'), stdin=subprocess.DEVNULL,
                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         sizes = []
         deadline = time.monotonic() + 3 * machine.TIMEOUT_S
