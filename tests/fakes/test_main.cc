@@ -14,13 +14,13 @@ constexpr int kSkippedExitStatus = 77;
 // Prints one line "SKIPPED: Suite.Test: reason" for each skipped test.
 class SkipPrinter : public testing::EmptyTestEventListener {
  public:
-  void OnTestPartResult(const testing::TestPartResult& result) override {
-    if (!result.skipped()) {
-      return;
+  void OnTestEnd(const testing::TestInfo& test) override {
+    for (int i = 0; i < test.result()->total_part_count(); ++i) {
+      const testing::TestPartResult& part = test.result()->GetTestPartResult(i);
+      if (part.skipped()) {
+        std::printf("SKIPPED: %s.%s: %s\n", test.test_suite_name(), test.name(), part.message());
+      }
     }
-    const testing::TestInfo* test = testing::UnitTest::GetInstance()->current_test_info();
-    std::printf("SKIPPED: %s.%s: %s\n", test == nullptr ? "?" : test->test_suite_name(),
-                test == nullptr ? "?" : test->name(), result.message());
   }
 };
 
