@@ -2,6 +2,16 @@
 
 #include "base/ring.h"
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstddef>
 #include <string>
 
 #include "gmock/gmock.h"
@@ -38,6 +48,43 @@ TEST(RingTest, AWaitWithATimeoutEndsWithoutACompletion) {
 }
 
 TEST(RingTest, RefusesNoEntries) { EXPECT_FALSE(Ring::Create(0, Ring::Setup::kBest).ok()); }
+
+// Makes io_uring_setup fail for this process as it does where the host has it switched off.
+void DisableIoUring(uint32_t error) {
+  std::array<sock_filter, 4> program = {{
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  }};
+  const sock_fprog filter = {.len = program.size(), .filter = program.data()};
+  EXPECT_EQ(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+  EXPECT_EQ(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter), 0);
+}
+
+// In a process of its own, which cannot get rid of the filter again. Exits with 0 when all is as it
+// should be.
+[[noreturn]] void CreateWithoutIoUring(uint32_t error) {
+  DisableIoUring(error);
+  const absl::Status status = Ring::Create(8, Ring::Setup::kBest).status();
+  const bool is_good =
+      status.code() == absl::StatusCode::kFailedPrecondition &&
+      std::string(status.message()).find("io_uring is disabled on this host") != std::string::npos;
+  _exit(is_good ? 0 : 1);
+}
+
+TEST(RingTest, SaysThatTheHostHasIoUringDisabled) {
+  for (const uint32_t error : {uint32_t{EPERM}, uint32_t{ENOSYS}}) {
+    const pid_t child = fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+      CreateWithoutIoUring(error);
+    }
+    int status = 0;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << "wait status " << status;
+  }
+}
 
 }  // namespace
 }  // namespace mayfly
