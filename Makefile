@@ -35,7 +35,7 @@ fuzz: ## Run every fuzz target for FUZZ_SECONDS (default 30)
 
 bench: ## Build the release program and run the benchmarks
 	@.ci/packages build test kernel rootfs bed
-	@CONFIGURE_OPTION=-DMAYFLY_BUILD_TESTS=ON .ci/build release mayfly mayfly_benchmarks
+	@.ci/build release mayfly mayfly_benchmarks
 	@tests/bench/run
 
 install: build ## Install the program and its manual page below DESTDIR/PREFIX
