@@ -133,8 +133,8 @@ class ConsoleTest(unittest.TestCase):
         terminal.expect("300")
         terminal.expect("# ")
         # Ctrl-C reaches the guest, not the monitor. The shell reads lines in raw mode: it is a signal only once the
-        # command runs.
-        terminal.type("echo running $((1 + 1)); sleep 1000\r")
+        # command has the terminal.
+        terminal.type("sh -c 'echo running $((1 + 1)); exec sleep 1000'\r")
         terminal.expect("running 2")
         terminal.type("\x03")
         terminal.expect("# ")

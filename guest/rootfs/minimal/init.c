@@ -245,6 +245,8 @@ static unsigned long WaitFor(long child) {
 // Linux halts for ever when it is asked to power off a machine that gave it no way to. Whether there is one stands
 // only in the log ("ACPI: PM: (supports S0 S5)"); without it the machine is reset, which ends the VM as well.
 static void EndMachine(void) {
+  // What was printed may still wait for the serial port: an argument other than 0 drains the terminal, as tcdrain().
+  SYSCALL(__NR_ioctl, 1, TCSBRK, 1, 0, 0);
   SYSCALL(__NR_sync, 0, 0, 0, 0, 0);
   int can_power_off = 0;
   long length = SYSCALL(__NR_syslog, kKernelLogReadAll, kernel_log, sizeof(kernel_log) - 1, 0, 0);
