@@ -213,12 +213,37 @@ static void TurnEchoOff(void) {
   SYSCALL(__NR_ioctl, 0, TCSETS, &mode, 0, 0);
 }
 
+// Status as a shell would give it. Reaps orphans on the way.
+static unsigned long WaitFor(long child) {
+  int status = 0;
+  while (1) {
+    long ended = SYSCALL(__NR_wait4, -1, &status, 0, 0, 0);
+    if (ended == child || ended < 0) break;
+  }
+  return (status & 0x7f) != 0 ? 128UL + (status & 0x7f) : (unsigned long)(status >> 8 & 0xff);
+}
+
+// Splits the session's leader from the process that goes on. When a leader ends, the kernel hangs its terminal up and
+// drops what still waits there to be sent: the leader waits for the other one, drains the terminal and ends with its
+// status. With all signals blocked it may do so from the background, and Ctrl-C is not for it.
+static void LeaveLeaderBehind(void) {
+  enum { kSetMask = 2 };
+  long shell = SYSCALL(__NR_fork, 0, 0, 0, 0, 0);
+  if (shell == 0) return;
+  unsigned long all_signals = ~0UL;
+  SYSCALL(__NR_rt_sigprocmask, kSetMask, &all_signals, 0, sizeof(all_signals), 0);
+  unsigned long status = WaitFor(shell);
+  SYSCALL(__NR_ioctl, 0, TCSBRK, 1, 0, 0);  // As tcdrain().
+  SYSCALL(__NR_exit_group, status, 0, 0, 0, 0);
+}
+
 // In the child: the command, or the shell. Does not return.
 static void RunShell(const char* command, char** environment) {
   char terminal[128];
   TakeTerminal(terminal);
   int batch = HasOption("mayfly.batch");
   if (batch) TurnEchoOff();
+  LeaveLeaderBehind();
   // A shell that is given its terminal as a script neither prompts nor edits lines.
   const char* script[] = {"sh", terminal, 0};
   const char* single[] = {"sh", "-c", command, 0};
@@ -232,20 +257,10 @@ static void RunShell(const char* command, char** environment) {
   SYSCALL(__NR_exit_group, 127, 0, 0, 0, 0);
 }
 
-// Status as a shell would give it. Reaps orphans on the way.
-static unsigned long WaitFor(long child) {
-  int status = 0;
-  while (1) {
-    long ended = SYSCALL(__NR_wait4, -1, &status, 0, 0, 0);
-    if (ended == child || ended < 0) break;
-  }
-  return (status & 0x7f) != 0 ? 128UL + (status & 0x7f) : (unsigned long)(status >> 8 & 0xff);
-}
-
 // Linux halts for ever when it is asked to power off a machine that gave it no way to. Whether there is one stands
 // only in the log ("ACPI: PM: (supports S0 S5)"); without it the machine is reset, which ends the VM as well.
 static void EndMachine(void) {
-  // What was printed may still wait for the serial port: an argument other than 0 drains the terminal, as tcdrain().
+  // What was printed may still wait for the serial port: an argument other than 0 drains it, as tcdrain().
   SYSCALL(__NR_ioctl, 1, TCSBRK, 1, 0, 0);
   SYSCALL(__NR_sync, 0, 0, 0, 0, 0);
   int can_power_off = 0;
