@@ -1,5 +1,6 @@
 """Real Linux kernels boot, see the machine they were promised, and end it. Needs KVM with hardware virtualization."""
 
+import functools
 import itertools
 import os
 import re
@@ -15,19 +16,47 @@ import machine  # noqa: E402
 
 MACHINE = machine.Machine()
 BANNER = re.compile(r"Mayfly guest: Linux (6\.12\S*), (\d+) CPUs?, .*up in ([0-9.]+) s")
+# QEMU's interpreter, which the test bed is, loses an interrupt now and then, and may miss that another CPU patched an
+# instruction (tests/testbed/README.md): there a guest gets three attempts, each failure is printed, and what fails three
+# times fails. On real hardware there is one attempt.
+BED_ATTEMPTS = 3 if os.environ.get("MAYFLY_TESTBED") else 1
+BED_FAULTS = ("Oops: int3", "Fatal exception in interrupt")
 # What a kernel keeps of RAM for itself: its image, its page structures (1.6 %) and some more.
 MIN_SHARE, FIXED_MIB = 0.96, 40
 
 
+def retried_in_bed(test):
+    """The same attempts for a test that types at a guest."""
+    @functools.wraps(test)
+    def attempts(self):
+        for attempt in range(1, BED_ATTEMPTS + 1):
+            try:
+                return test(self)
+            except (AssertionError, subprocess.TimeoutExpired) as error:
+                if attempt == BED_ATTEMPTS:
+                    raise
+                print(f"RETRIED in the test bed: {str(error)[:200]}", file=sys.stderr)
+                self.tearDown()
+        return None
+    return attempts
+
+
 class BootTest(unittest.TestCase):
     def run_guest(self, *arguments, **options):
-        """Machine.run, once more where the test bed's known fault struck: QEMU's interpreter may miss that another CPU
-        patched an instruction, so that a kernel with several CPUs dies of the patch's own int3 ("Oops: int3")."""
-        guest = MACHINE.run(*arguments, **options)
-        if "Oops: int3" in guest.stdout and os.environ.get("MAYFLY_TESTBED"):
-            print("RETRIED: Oops: int3, a fault of the emulated test bed", file=sys.stderr)
-            guest = MACHINE.run(*arguments, **options)
-        return guest
+        """Machine.run; in the test bed again where a guest hung, died or showed no sign of life: see BED_ATTEMPTS."""
+        for attempt in range(1, BED_ATTEMPTS + 1):
+            try:
+                guest = MACHINE.run(*arguments, **options)
+                fault = next((sign for sign in BED_FAULTS if sign in guest.stdout), None)
+                if fault is None and guest.returncode != 0:
+                    fault = f"exit status {guest.returncode}"
+            except subprocess.TimeoutExpired as error:
+                guest, fault = None, str(error)
+            if guest is not None and (fault is None or attempt == BED_ATTEMPTS):
+                return guest
+            if attempt < BED_ATTEMPTS:
+                print(f"RETRIED in the test bed: {fault[:200]}", file=sys.stderr)
+        return self.fail(f"hung {BED_ATTEMPTS} times: {fault}")
 
     def check_ended(self, guest):
         self.assertEqual(guest.returncode, 0, guest.stdout + guest.stderr)
@@ -124,6 +153,7 @@ class ConsoleTest(unittest.TestCase):
     def check_restored(self):
         self.assertEqual(termios.tcgetattr(self.terminal.slave)[:4], self.modes[:4])
 
+    @retried_in_bed
     def test_typing_at_the_shell(self):
         terminal = self.start()
         # The echo of the line has the expression, the answer has the result.
@@ -142,6 +172,7 @@ class ConsoleTest(unittest.TestCase):
         self.assertEqual(terminal.wait(), 0)
         self.check_restored()
 
+    @retried_in_bed
     def test_a_long_paste_arrives_whole(self):
         terminal = self.start()
         terminal.type("echo running $((1 + 1)); cat > /tmp/paste\r")
@@ -156,27 +187,30 @@ class ConsoleTest(unittest.TestCase):
         terminal.type("\x01x")
         self.assertEqual(terminal.wait(), 0)
 
+    @retried_in_bed
     def test_escape_key_quits_and_restores(self):
         terminal = self.start()
         terminal.type("\x01x")
         self.assertEqual(terminal.wait(), 0)
         self.check_restored()
 
+    @retried_in_bed
     def test_ctrl_alt_del_reboots(self):
         terminal = self.start()
         terminal.type("\x01d")
         self.assertEqual(terminal.wait(), 0)
         self.check_restored()
 
+    @retried_in_bed
     def test_signals_restore_the_terminal(self):
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            with self.subTest(signal=number):
-                terminal = self.start()
-                terminal.process.send_signal(number)
-                self.assertEqual(terminal.wait(), 128 + number)
-                self.check_restored()
-                terminal.close()
+            terminal = self.start()
+            terminal.process.send_signal(number)
+            self.assertEqual(terminal.wait(), 128 + number)
+            self.check_restored()
+            terminal.close()
 
+    @retried_in_bed
     def test_a_terminal_that_goes_away_ends_the_monitor(self):
         terminal = self.start()
         os.close(terminal.slave)
@@ -191,6 +225,7 @@ def resident_kib(pid):
 
 
 class FloodTest(unittest.TestCase):
+    @retried_in_bed
     def test_a_flooding_guest_is_neither_blocked_nor_buffered(self):
         # Four times what the monitor and a pipe hold, and nobody reads it, then power-off: the guest gets there only if it never waits.
         guest = subprocess.Popen(MACHINE.command('mayfly.exec="yes | head -c 200000"'), stdin=subprocess.DEVNULL,

@@ -10,7 +10,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 MAYFLY = os.environ.get("MAYFLY", os.path.join(ROOT, "build/release/api/mayfly"))
 # A guest that is not done by then hangs; emulated hosts need a second or two.
-TIMEOUT_S = 60
+TIMEOUT_S = 40
 COMMAND_LINE = "console=ttyS0 quiet reboot=k panic=-1 i8042.noaux i8042.nomux i8042.dumbkbd swiotlb=noforce"
 
 
