@@ -5,7 +5,6 @@
 #include <fcntl.h>
 
 #include <array>
-#include <cerrno>
 #include <string>
 #include <utility>
 
@@ -83,8 +82,9 @@ absl::StatusOr<KvmVm> KvmSystem::CreateVm() const {
     if (fd.ok()) {
       return KvmVm(OwnedFd(*fd));
     }
-    // A pending signal interrupts it (Documentation/virt/kvm/api.rst, 4.2).
-    if (errno != EINTR || attempt == kCreateVmAttempts) {
+    // A pending signal interrupts it (Documentation/virt/kvm/api.rst, 4.2); EINTR is kUnavailable.
+    // errno itself may have changed while the Status was made.
+    if (!absl::IsUnavailable(fd.status()) || attempt == kCreateVmAttempts) {
       return fd.status();
     }
   }
