@@ -26,6 +26,9 @@ size_t EscapeKey::Filter(std::span<uint8_t> bytes) {
       case 'd':
         on_command_(Command::kCtrlAltDel);
         break;
+      case 'r':
+        on_command_(Command::kReopenDisks);
+        break;
       case 'h':
       case '?':
         on_command_(Command::kHelp);

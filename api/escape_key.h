@@ -16,7 +16,7 @@ class EscapeKey {
  public:
   static constexpr uint8_t kPrefix = 0x01;  // Ctrl-A
 
-  enum class Command { kQuit, kCtrlAltDel, kHelp };
+  enum class Command { kQuit, kCtrlAltDel, kReopenDisks, kHelp };
 
   explicit EscapeKey(std::function<void(Command)> on_command)
       : on_command_(std::move(on_command)) {}

@@ -59,7 +59,7 @@ absl::Status FlagTable::Parse(std::span<const char* const> arguments) const {
     if (flag == nullptr) {
       return FlagError(name, "is not an option of this command");
     }
-    if (!seen.insert(flag->name).second) {
+    if (!seen.insert(flag->name).second && !flag->is_repeatable) {
       return FlagError(name, "is given twice");
     }
     absl::string_view value;

@@ -23,6 +23,8 @@ struct Flag {
   // Takes the value ("" for a flag without one). An error says what is wrong with the value; the
   // name is added.
   std::function<absl::Status(absl::string_view)> apply;
+  // May be given several times; `apply` runs for each.
+  bool is_repeatable = false;
 };
 
 // Built anew for each command line; `apply` writes into the caller's options.

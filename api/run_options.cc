@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "api/device_flags.h"
 #include "api/flag_table.h"
 #include "base/status.h"
 #include "vmm/guest_layout.h"
@@ -59,7 +60,29 @@ std::function<absl::Status(absl::string_view)> SetTrue(bool& target) {
   };
 }
 
-// Room for devices to come: the list grows, the flags above stay in the order a user meets them.
+// Has the guest boot from its first disk, where nothing else says what it is to boot from.
+void SetRoot(RunOptions& options) {
+  if (!options.has_command_line && !options.initrd_path && !options.disks.empty()) {
+    absl::StrAppend(&options.command_line, " root=/dev/vda ",
+                    options.disks.front().options.file.is_read_only ? "ro" : "rw");
+  }
+}
+
+absl::Status SetQueueCounts(RunOptions& options) {
+  for (DiskConfig& disk : options.disks) {
+    uint16_t& queue_count = disk.options.queue_count;
+    if (queue_count > options.vcpu_count) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--disk queues: must be at most the number of vCPUs, ", options.vcpu_count));
+    }
+    if (queue_count == 0) {
+      queue_count = static_cast<uint16_t>(options.vcpu_count);
+    }
+  }
+  return absl::OkStatus();
+}
+
+// The flags in the order a user meets them.
 FlagTable RunFlags(RunOptions& options) {
   using absl::string_view;
   return FlagTable({
@@ -69,9 +92,11 @@ FlagTable RunFlags(RunOptions& options) {
        [&](string_view value) { return SetPath(value, options.initrd_path.emplace()); }},
       {"--cmdline", "TEXT",
        absl::StrCat("kernel command line, instead of: ", kDefaultRunCommandLine,
-                    ". 'pci=off' is always added."),
+                    " (and root=/dev/vda with a disk and no --initrd). 'pci=off' and the "
+                    "devices are always added."),
        [&](string_view value) {
          options.command_line = std::string(value);
+         options.has_command_line = true;
          return absl::OkStatus();
        }},
       {"--memory-mib", "N", "guest RAM in MiB, at most what the host has (default 128)",
@@ -83,6 +108,25 @@ FlagTable RunFlags(RunOptions& options) {
       {"--huge-pages", "KIND",
        "what backs guest RAM: None, Transparent, or 2M from the host's pool (default None)",
        [&](string_view value) { return SetHugePages(value, options.huge_pages); }},
+      {"--disk", "SETTINGS",
+       "a disk (/dev/vda, then vdb, ...): "
+       "path=FILE[,ro][,direct][,cache=Writeback|Unsafe][,id=TEXT]"
+       "[,queues=N][,nodiscard][,bandwidth=LIMIT][,ops=LIMIT]. FILE is a raw image or a block "
+       "device; "
+       "direct goes past the host's page cache; LIMIT is AMOUNT[/REFILL_MS[/BURST]]. Repeatable.",
+       [&](string_view value) -> absl::Status {
+         ASSIGN_OR_RETURN(options.disks.emplace_back(), ParseDiskFlag(value));
+         return absl::OkStatus();
+       },
+       true},
+      {"--net", "SETTINGS",
+       "a network card on an existing TAP: tap=NAME|fd=N[,mac=MAC][,mtu=N][,rx-bandwidth=LIMIT]"
+       "[,rx-ops=LIMIT][,tx-bandwidth=LIMIT][,tx-ops=LIMIT]. Repeatable.",
+       [&](string_view value) -> absl::Status {
+         ASSIGN_OR_RETURN(options.networks.emplace_back(), ParseNetFlag(value));
+         return absl::OkStatus();
+       },
+       true},
       {"--boot-timer", "",
        "print the time from here to the guest's writing the byte 123 to address 0xC0000000",
        SetTrue(options.has_boot_timer)},
@@ -101,6 +145,8 @@ absl::StatusOr<RunOptions> ParseRunOptions(std::span<const char* const> argument
   if (options.kernel_path.empty() && !options.wants_help) {
     return absl::InvalidArgumentError("--kernel is required");
   }
+  RETURN_IF_ERROR(SetQueueCounts(options));
+  SetRoot(options);
   return options;
 }
 
@@ -114,8 +160,10 @@ std::string RunHelp() {
       "  x        end the VM at once\n"
       "  d        send Ctrl-Alt-Del to the guest\n"
       "  a        send Ctrl-A to the guest\n"
+      "  r        open the disks' files again: for one that grew or was exchanged\n"
       "  h        list these keys\n"
-      "When input is not a terminal, its end is sent to the guest as Ctrl-D.\n\n"
+      "When input is not a terminal, its end is sent to the guest as Ctrl-D.\n"
+      "The signal USR1 opens the disks' files again, as Ctrl-A r does.\n\n"
       "Exit status: 0 when the guest reboots or powers off, or by the escape key; 1 when the\n"
       "host or a file refuses something; 2 for a wrong command line; 3 when the guest cannot go\n"
       "on (triple fault, unknown exit, emulation failure); 128 + N when ended by signal N.\n");

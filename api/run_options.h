@@ -7,9 +7,11 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "vmm/guest_ram.h"
+#include "vmm/micro_vm.h"
 
 namespace mayfly {
 
@@ -19,9 +21,13 @@ struct RunOptions {
   std::string kernel_path;
   std::optional<std::string> initrd_path;
   std::string command_line;
+  // It is the user's own.
+  bool has_command_line = false;
   uint64_t memory_mib = 128;
   uint32_t vcpu_count = 1;
   HugePages huge_pages = HugePages::kNone;
+  std::vector<DiskConfig> disks;
+  std::vector<NetworkConfig> networks;
   bool has_boot_timer = false;
   bool shows_timings = false;
 };

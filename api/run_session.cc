@@ -2,6 +2,7 @@
 
 #include "api/run_session.h"
 
+#include <signal.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -18,7 +19,9 @@ constexpr int64_t kFlushTimeoutUs = 1'000'000;
 constexpr int64_t kTimingsPollUs = 200;
 
 constexpr char kEscapeHelp[] =
-    "\nmayfly: Ctrl-A then x ends the VM, d sends Ctrl-Alt-Del, a sends Ctrl-A, h prints this\n";
+    "\nmayfly: Ctrl-A then x ends the VM, d sends Ctrl-Alt-Del, a sends Ctrl-A, r opens the disks' "
+    "files again, "
+    "h prints this\n";
 
 void PrintError(absl::string_view text) {
   std::fprintf(stderr, "mayfly: %.*s\n", static_cast<int>(text.size()), text.data());
@@ -82,12 +85,15 @@ absl::Status RunSession::CreateVm(BootSource boot) {
   const MicroVmConfig config = {
       .ram = {.size_bytes = options_.memory_mib << 20, .huge_pages = options_.huge_pages},
       .vcpu_count = options_.vcpu_count,
+      .disks = options_.disks,
+      .networks = options_.networks,
       .has_boot_timer = options_.has_boot_timer,
   };
   RETURN_IF_ERROR(Annotate(CheckGuestRamSize(config.ram), "--memory-mib"));
   MicroVm::Observer observer = {
       .on_end = [this](const VmEnd& end) { OnVmEnd(end); },
       .on_boot_time = [](const BootTime& time) { PrintError(time.ToString()); },
+      .on_warning = [](absl::string_view text) { PrintError(text); },
   };
   ASSIGN_OR_RETURN(vm_, MicroVm::Create(config, boot, output_.get(), loop_.get(),
                                         std::move(observer), *timeline_));
@@ -119,7 +125,18 @@ void RunSession::OnVmEnd(const VmEnd& end) {
   Finish(kExitGuestFault, absl::StrCat("the guest cannot go on: ", end.reason, "\n", end.dump));
 }
 
+void RunSession::ReopenDisks() {
+  vm_->ReopenDisks([](const std::string& name, const absl::Status& status) {
+    PrintError(status.ok() ? absl::StrCat(name, ": opened again")
+                           : absl::StrCat(name, ": not opened again: ", status.message()));
+  });
+}
+
 void RunSession::OnSignal(int signal) {
+  if (signal == SIGUSR1) {
+    ReopenDisks();
+    return;
+  }
   Finish(kExitSignalBase + signal,
          absl::StrCat("ended by ", sigabbrev_np(signal) != nullptr
                                        ? absl::StrCat("SIG", sigabbrev_np(signal))
@@ -154,6 +171,9 @@ void RunSession::OnEscapeCommand(EscapeKey::Command command) {
         PrintError(absl::StrCat("Ctrl-Alt-Del: ", status.message()));
       }
       break;
+    case EscapeKey::Command::kReopenDisks:
+      ReopenDisks();
+      break;
     case EscapeKey::Command::kHelp:
       std::fputs(kEscapeHelp, stderr);
       break;
@@ -179,7 +199,8 @@ void RunSession::Finish(int exit_status, std::string message) {
   exit_status_ = exit_status;
   message_ = std::move(message);
   vm_->Stop();
-  output_->Flush(MonotonicTimeUs() + kFlushTimeoutUs, [this] { loop_->Stop(); });
+  vm_->Quiesce(
+      [this] { output_->Flush(MonotonicTimeUs() + kFlushTimeoutUs, [this] { loop_->Stop(); }); });
 }
 
 }  // namespace mayfly

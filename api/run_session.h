@@ -43,6 +43,7 @@ class RunSession {
   absl::Status OpenConsole();
 
   void OnVmEnd(const VmEnd& end);
+  void ReopenDisks();
   void OnSignal(int signal);
   void OnInputEnd(const absl::Status& status);
   void OnOutputBroken(const absl::Status& status);

@@ -15,14 +15,15 @@ absl::StatusOr<std::unique_ptr<SignalWatch>> SignalWatch::Create(
     EventLoop* loop, std::function<void(int)> on_signal) {
   sigset_t mask;
   sigemptyset(&mask);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGQUIT}) {
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1}) {
     sigaddset(&mask, signal);
   }
   const int error = pthread_sigmask(SIG_BLOCK, &mask, nullptr);
   if (error != 0) {
     return ErrnoError("pthread_sigmask", error);
   }
-  if (signal(SIGPIPE, SIG_IGN) == SIG_ERR) {
+  // A write past RLIMIT_FSIZE then fails with EFBIG, which the guest hears of.
+  if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || signal(SIGXFSZ, SIG_IGN) == SIG_ERR) {
     return ErrnoError("signal");
   }
   OwnedFd fd(signalfd(-1, &mask, SFD_CLOEXEC));

@@ -17,9 +17,9 @@
 
 namespace mayfly {
 
-// SIGTERM, SIGINT, SIGHUP and SIGQUIT, blocked for the calling thread and all it starts later, so
-// that the loop can leave in order. Make it before any other thread. SIGPIPE is ignored: a reader
-// that went away is a write error.
+// SIGTERM, SIGINT, SIGHUP, SIGQUIT and SIGUSR1, blocked for the calling thread and all it starts
+// later, so that the loop can leave in order. Make it before any other thread. SIGXFSZ and SIGPIPE
+// are ignored: a reader that went away is a write error.
 class SignalWatch {
  public:
   // `on_signal` gets each signal's number on the loop.

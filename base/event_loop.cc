@@ -112,7 +112,16 @@ absl::Status EventLoop::Turn() {
   }
   waker_.RunRaised();
   RunReady();
+  RunTurnEnds();
   return wake_status_;
+}
+
+// One that a callback requests runs at the end of the next turn, which comes without waiting.
+void EventLoop::RunTurnEnds() {
+  running_turn_ends_.TakeAll(&turn_ends_);
+  while (TurnEnd* turn_end = running_turn_ends_.PopFront()) {
+    turn_end->callback_.Run();
+  }
 }
 
 absl::Status EventLoop::SubmitAndWait() {
@@ -120,7 +129,7 @@ absl::Status EventLoop::SubmitAndWait() {
   if (const std::optional<int64_t> deadline_us = timers_.NextDeadlineUs()) {
     timeout_us = std::max<int64_t>(*deadline_us - MonotonicTimeUs(), 0);
   }
-  if (!ready_.empty() || timeout_us == 0 || !waker_.PrepareSleep()) {
+  if (!ready_.empty() || !turn_ends_.empty() || timeout_us == 0 || !waker_.PrepareSleep()) {
     return ring_.Submit();
   }
   const absl::Status status = ring_.SubmitAndWait(timeout_us);

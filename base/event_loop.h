@@ -22,6 +22,7 @@
 #include "base/owned_fd.h"
 #include "base/ring.h"
 #include "base/timer.h"
+#include "base/turn_end.h"
 
 namespace mayfly {
 
@@ -36,7 +37,7 @@ namespace mayfly {
 //
 // I/O is started through OperationGroup, timers are Timer, wake-ups from other threads are
 // LoopSignal. A turn of the loop: submit everything queued and wait (one system call), then run the
-// callbacks of due timers, raised signals and completed operations.
+// callbacks of due timers, raised signals and completed operations, then those of TurnEnds.
 class EventLoop {
  public:
   struct Options {
@@ -73,6 +74,7 @@ class EventLoop {
   friend class LoopSignal;
   friend class OperationGroup;
   friend class Timer;
+  friend class TurnEnd;
 
   EventLoop(Ring ring, OwnedFd wake_fd);
 
@@ -85,6 +87,7 @@ class EventLoop {
   void RunReady();
   void Complete(Operation* operation);
   void RunPosted();
+  void RunTurnEnds();
 
   // For OperationGroup. An entry to fill in; submits first when the ring is full.
   io_uring_sqe* TakeEntry();
@@ -109,6 +112,9 @@ class EventLoop {
   // Completed operations whose callbacks have not run; those of this turn are in running_.
   IntrusiveList<Operation, QueueTag> ready_;
   IntrusiveList<Operation, QueueTag> running_;
+  // Requested for the end of this turn; those that run now are in running_turn_ends_.
+  IntrusiveList<TurnEnd, TurnEndTag> turn_ends_;
+  IntrusiveList<TurnEnd, TurnEndTag> running_turn_ends_;
   bool is_stopping_ = false;
   // Not OK once the wake-up eventfd cannot be read.
   absl::Status wake_status_;

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "absl/strings/str_format.h"
+#include "base/guest_read_hook.h"
 #include "base/status.h"
 
 namespace mayfly {
@@ -14,6 +15,10 @@ size_t GuestSlice::CopyTo(std::span<uint8_t> out) const {
   const size_t count = std::min(size_bytes_, out.size());
   if (count > 0) {
     std::memcpy(out.data(), data_, count);
+    // The guest may write these bytes at the same time: without this the compiler may read them
+    // again where the copy is used.
+    asm volatile("" : : "r"(out.data()) : "memory");
+    guest_read_hook::AfterRead({data_, count});
   }
   return count;
 }

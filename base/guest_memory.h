@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "base/check.h"
 #include "base/guest_address.h"
 #include "base/mapping.h"
 #include "base/owned_fd.h"
@@ -32,6 +33,12 @@ class GuestSlice {
 
   uint8_t* data() const { return data_; }
   size_t size_bytes() const { return size_bytes_; }
+
+  // A part, which lies inside.
+  GuestSlice SubSlice(size_t offset_bytes, size_t size_bytes) const {
+    MAYFLY_CHECK(offset_bytes <= size_bytes_ && size_bytes <= size_bytes_ - offset_bytes);
+    return {data_ + offset_bytes, size_bytes};
+  }
 
   // Copies min(size, out.size()) bytes; returns how many.
   size_t CopyTo(std::span<uint8_t> out) const;

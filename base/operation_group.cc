@@ -101,6 +101,49 @@ void OperationGroup::WriteOnWorker(int fd, std::span<const uint8_t> buffer, uint
   loop_->Start(entry, this, std::move(done));
 }
 
+// One segment is cheaper without its array: the kernel need not copy and check it.
+void OperationGroup::ReadVector(int fd, std::span<const iovec> segments, uint64_t offset_bytes,
+                                int flags, Callback done) {
+  io_uring_sqe* entry = TakeEntry();
+  if (segments.size() == 1) {
+    io_uring_prep_read(entry, fd, segments[0].iov_base, TransferSize(segments[0].iov_len),
+                       offset_bytes);
+    entry->rw_flags = flags;
+  } else {
+    io_uring_prep_readv2(entry, fd, segments.data(), static_cast<unsigned>(segments.size()),
+                         offset_bytes, flags);
+  }
+  loop_->Start(entry, this, std::move(done));
+}
+
+void OperationGroup::WriteVector(int fd, std::span<const iovec> segments, uint64_t offset_bytes,
+                                 int flags, Callback done) {
+  io_uring_sqe* entry = TakeEntry();
+  if (segments.size() == 1) {
+    io_uring_prep_write(entry, fd, segments[0].iov_base, TransferSize(segments[0].iov_len),
+                        offset_bytes);
+    entry->rw_flags = flags;
+  } else {
+    io_uring_prep_writev2(entry, fd, segments.data(), static_cast<unsigned>(segments.size()),
+                          offset_bytes, flags);
+  }
+  loop_->Start(entry, this, std::move(done));
+}
+
+void OperationGroup::SyncData(int fd, Callback done) {
+  io_uring_sqe* entry = TakeEntry();
+  io_uring_prep_fsync(entry, fd, IORING_FSYNC_DATASYNC);
+  loop_->Start(entry, this, std::move(done));
+}
+
+void OperationGroup::Allocate(int fd, int mode, uint64_t offset_bytes, uint64_t size_bytes,
+                              Callback done) {
+  io_uring_sqe* entry = TakeEntry();
+  io_uring_prep_fallocate(entry, fd, mode, static_cast<off_t>(offset_bytes),
+                          static_cast<off_t>(size_bytes));
+  loop_->Start(entry, this, std::move(done));
+}
+
 void OperationGroup::Poll(int fd, uint32_t events, Callback done) {
   io_uring_sqe* entry = TakeEntry();
   io_uring_prep_poll_add(entry, fd, events);

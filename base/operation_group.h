@@ -3,6 +3,8 @@
 #ifndef MAYFLY_BASE_OPERATION_GROUP_H_
 #define MAYFLY_BASE_OPERATION_GROUP_H_
 
+#include <sys/uio.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -59,6 +61,16 @@ class OperationGroup : private ListLink<GroupListTag> {
   // it is not done this way (docs/decisions/0005). Costs 1.6 us at best, a plain write 0.3 us.
   void ReadOnWorker(int fd, std::span<uint8_t> buffer, uint64_t offset_bytes, Callback done);
   void WriteOnWorker(int fd, std::span<const uint8_t> buffer, uint64_t offset_bytes, Callback done);
+  // preadv2(2)/pwritev2(2) with RWF_* `flags`. The array of segments stays valid as the buffers do.
+  // Moves at most what one call of the kernel moves, 0x7ffff000 bytes.
+  void ReadVector(int fd, std::span<const iovec> segments, uint64_t offset_bytes, int flags,
+                  Callback done);
+  void WriteVector(int fd, std::span<const iovec> segments, uint64_t offset_bytes, int flags,
+                   Callback done);
+  // fdatasync(2).
+  void SyncData(int fd, Callback done);
+  // fallocate(2) with FALLOC_FL_* `mode`.
+  void Allocate(int fd, int mode, uint64_t offset_bytes, uint64_t size_bytes, Callback done);
   // Waits for any of `events` (POLLIN, POLLOUT, ...); the result is the events that hold.
   void Poll(int fd, uint32_t events, Callback done);
 

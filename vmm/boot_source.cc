@@ -13,14 +13,19 @@
 #include "vmm/mp_table.h"
 #include "vmm/pvh_start_info.h"
 #include "vmm/system_table_area.h"
+#include "vmm/virtio_slot.h"
 #include "vmm/zero_page.h"
 
 namespace mayfly {
 namespace {
 
 absl::StatusOr<GuestRange> WriteCommandLine(const BootSource& source, const LoadedKernel& kernel,
-                                            const GuestMemory& memory) {
-  const std::string& text = source.command_line.text();
+                                            const BootOptions& options, const GuestMemory& memory) {
+  KernelCommandLine command_line = source.command_line;
+  for (const VirtioMmioResource& device : options.virtio_devices) {
+    RETURN_IF_ERROR(command_line.Append(VirtioCommandLineArgument(device)));
+  }
+  const std::string& text = command_line.text();
   if (text.size() > kernel.command_line_max_bytes) {
     return absl::InvalidArgumentError(
         absl::StrFormat("%s: the kernel takes a command line of at most %u bytes, this one has %u",
@@ -53,7 +58,7 @@ absl::StatusOr<BootEntry> PrepareBoot(const BootSource& source, const BootOption
     ASSIGN_OR_RETURN(info.initrd, LoadInitrd(*source.initrd, kernel, memory, options.placement));
     timeline.Mark("load initrd");
   }
-  ASSIGN_OR_RETURN(info.command_line, WriteCommandLine(source, kernel, memory));
+  ASSIGN_OR_RETURN(info.command_line, WriteCommandLine(source, kernel, options, memory));
   ASSIGN_OR_RETURN(info.rsdp, WriteFirmwareTables(options, memory));
   if (kernel.protocol == BootProtocol::kPvh) {
     RETURN_IF_ERROR(WritePvhStartInfo(info, memory));

@@ -6,6 +6,7 @@
 #ifndef MAYFLY_VMM_GUEST_LAYOUT_H_
 #define MAYFLY_VMM_GUEST_LAYOUT_H_
 
+#include <cstddef>
 #include <cstdint>
 
 #include "base/guest_address.h"
@@ -66,6 +67,8 @@ inline constexpr uint32_t kI8042Gsi = 1;
 inline constexpr uint32_t kSerialGsi = 4;
 inline constexpr uint32_t kFirstVirtioGsi = 5;
 inline constexpr uint32_t kLastGsi = 23;
+// Two lines are kept for VMGenID and VMClock.
+inline constexpr size_t kMaxVirtioDevices = kLastGsi - kFirstVirtioGsi + 1 - 2;
 inline constexpr uint32_t kIoApicPinCount = 24;
 
 inline constexpr uint32_t kMaxVcpus = 32;

@@ -47,6 +47,16 @@ absl::Status KvmVm::Irqfd(int event_fd, uint32_t gsi) const {
   return KvmIoctl(fd_.get(), KVM_IRQFD, KvmArgument(&irqfd), "KVM_IRQFD").status();
 }
 
+absl::Status KvmVm::Ioeventfd(int event_fd, GuestAddress address, uint32_t size_bytes,
+                              uint64_t data_match) const {
+  kvm_ioeventfd ioeventfd = {.datamatch = data_match,
+                             .addr = address.value(),
+                             .len = size_bytes,
+                             .fd = event_fd,
+                             .flags = KVM_IOEVENTFD_FLAG_DATAMATCH};
+  return KvmIoctl(fd_.get(), KVM_IOEVENTFD, KvmArgument(&ioeventfd), "KVM_IOEVENTFD").status();
+}
+
 absl::Status KvmVm::GetDirtyLog(uint32_t slot, std::span<uint64_t> bitmap) const {
   kvm_dirty_log log = {.slot = slot};
   log.dirty_bitmap = bitmap.data();

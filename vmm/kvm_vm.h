@@ -46,6 +46,10 @@ class KvmVm {
   absl::StatusOr<KvmVcpu> CreateVcpu(uint32_t id, size_t mmap_size_bytes) const;
   // Every write to the eventfd raises an edge on `gsi`.
   absl::Status Irqfd(int event_fd, uint32_t gsi) const;
+  // A guest's write of `size_bytes` (1, 2, 4 or 8) bytes to `address` that equals `data_match`
+  // signals the eventfd, and no vCPU leaves KVM for it.
+  absl::Status Ioeventfd(int event_fd, GuestAddress address, uint32_t size_bytes,
+                         uint64_t data_match) const;
   // The bitmap of pages (4 KiB, lowest first) written since the last call. `bitmap` holds a bit per
   // page of the slot, rounded up to 64.
   absl::Status GetDirtyLog(uint32_t slot, std::span<uint64_t> bitmap) const;

@@ -25,15 +25,21 @@ absl::StatusOr<std::unique_ptr<MicroVm>> MicroVm::Create(const MicroVmConfig& co
                                                    layout::kMaxVcpus, ", not ", config.vcpu_count));
   }
   std::unique_ptr<MicroVm> vm(new MicroVm(loop, std::move(observer)));
+  ASSIGN_OR_RETURN(const std::vector<VirtioMmioResource> resources,
+                   PlaceVirtioDevices(config.disks.size() + config.networks.size()));
+  ASSIGN_OR_RETURN(std::vector<NamedDevice> devices, vm->OpenDevices(config));
+  timeline.Mark("open disks and TAPs");
   ASSIGN_OR_RETURN(const KvmSystem kvm, KvmSystem::Open());
   RETURN_IF_ERROR(kvm.CheckRequiredCapabilities());
   timeline.Mark("open /dev/kvm");
   RETURN_IF_ERROR(vm->CreateMachine(config, kvm, timeline));
   const BootOptions options = {
       .vcpu_count = config.vcpu_count,
-      .placement = config.ram.huge_pages == HugePages::kNone ? Placement::kMap : Placement::kRead};
+      .placement = config.ram.huge_pages == HugePages::kNone ? Placement::kMap : Placement::kRead,
+      .virtio_devices = resources};
   ASSIGN_OR_RETURN(const BootEntry entry, PrepareBoot(boot, options, vm->memory_, timeline));
   RETURN_IF_ERROR(vm->CreateDevices(config, serial_sink, timeline));
+  RETURN_IF_ERROR(vm->PlugIn(std::move(devices), resources));
   timeline.Mark("create devices");
   RETURN_IF_ERROR(vm->CreateVcpus(config, kvm, entry, timeline));
   return vm;
@@ -87,6 +93,56 @@ absl::Status MicroVm::CreateDevices(const MicroVmConfig& config, SerialSink* ser
     loop_->Post([this, time] { observer_.on_boot_time(time); });
   });
   return mmio_.Attach(layout::kBootTimer.value(), BootTimer::kSizeBytes, boot_timer_.get());
+}
+
+absl::StatusOr<std::vector<MicroVm::NamedDevice>> MicroVm::OpenDevices(
+    const MicroVmConfig& config) {
+  std::vector<NamedDevice> devices;
+  for (const DiskConfig& disk : config.disks) {
+    BlockDeviceOptions options = disk.options;
+    options.on_warning = WarningSink(disk.name);
+    auto device = BlockDevice::Create(loop_, std::move(options));
+    if (!device.ok()) {
+      return Annotate(device.status(), disk.name);
+    }
+    disks_.emplace_back(disk.name, device->get());
+    devices.push_back({disk.name, *std::move(device)});
+  }
+  for (const NetworkConfig& network : config.networks) {
+    auto tap =
+        network.tap_fd >= 0 ? Tap::Adopt(OwnedFd(network.tap_fd)) : Tap::Open(network.tap_name);
+    if (!tap.ok()) {
+      return Annotate(tap.status(), network.name);
+    }
+    NetDeviceOptions options = network.options;
+    options.on_warning = WarningSink(network.name);
+    devices.push_back(
+        {network.name, std::make_unique<NetDevice>(loop_, *std::move(tap), std::move(options))});
+  }
+  return devices;
+}
+
+std::function<void(absl::string_view)> MicroVm::WarningSink(const std::string& name) const {
+  return [this, name](absl::string_view text) {
+    if (observer_.on_warning) {
+      observer_.on_warning(absl::StrCat(name, ": ", text));
+    }
+  };
+}
+
+absl::Status MicroVm::PlugIn(std::vector<NamedDevice> devices,
+                             std::span<const VirtioMmioResource> resources) {
+  const VirtioSlot::Machine machine = {
+      .vm = &*vm_, .loop = loop_, .memory = &memory_, .mmio = &mmio_};
+  for (size_t i = 0; i < devices.size(); ++i) {
+    auto slot = VirtioSlot::Create(machine, resources[i], std::move(devices[i].device),
+                                   {.on_warning = WarningSink(devices[i].name)});
+    if (!slot.ok()) {
+      return Annotate(slot.status(), devices[i].name);
+    }
+    slots_.push_back(*std::move(slot));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status MicroVm::CreateVcpus(const MicroVmConfig& config, const KvmSystem& kvm,
@@ -151,12 +207,39 @@ absl::Status MicroVm::Start() {
   return absl::OkStatus();
 }
 
+// A vCPU may wait for a device's reset, which this thread would do.
 void MicroVm::Stop() {
+  for (const std::unique_ptr<VirtioSlot>& slot : slots_) {
+    slot->transport().StopWaiting();
+  }
   for (const std::unique_ptr<Vcpu>& vcpu : vcpus_) {
     vcpu->RequestStop();
   }
   for (const std::unique_ptr<Vcpu>& vcpu : vcpus_) {
     vcpu->Join();
+  }
+}
+
+void MicroVm::ReopenDisks(
+    std::function<void(const std::string& name, const absl::Status&)> on_done) {
+  for (const auto& [name, disk] : disks_) {
+    disk->Reopen(disk->path(),
+                 [on_done, name = name](const absl::Status& status) { on_done(name, status); });
+  }
+}
+
+void MicroVm::Quiesce(std::function<void()> done) {
+  if (slots_.empty()) {
+    loop_->Post(std::move(done));
+    return;
+  }
+  busy_count_ = slots_.size();
+  for (const std::unique_ptr<VirtioSlot>& slot : slots_) {
+    slot->transport().device().Quiesce([this, done] {
+      if (--busy_count_ == 0) {
+        done();
+      }
+    });
   }
 }
 

@@ -1,0 +1,146 @@
+// BlockDevice: a virtio disk on a file or block device of the host.
+
+#ifndef MAYFLY_DEVICES_VIRTIO_BLOCK_DEVICE_H_
+#define MAYFLY_DEVICES_VIRTIO_BLOCK_DEVICE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "base/event_loop.h"
+#include "base/turn_end.h"
+#include "devices/virtio/backing_file.h"
+#include "devices/virtio/block_executor.h"
+#include "devices/virtio/block_request.h"
+#include "devices/virtio/rate_limiter.h"
+#include "devices/virtio/virtio_device.h"
+
+namespace mayfly {
+
+// What becomes of a guest's flush.
+enum class CacheType {
+  kUnsafe,     // not offered: fast, and what the guest wrote is lost when the host goes down
+  kWriteback,  // fdatasync(2) before it is acknowledged
+};
+
+struct BlockDeviceOptions {
+  BackingFileOptions file;
+  CacheType cache_type = CacheType::kUnsafe;
+  uint16_t queue_count = 1;
+  // Offers DISCARD and WRITE_ZEROES where the file can have holes.
+  bool allows_discard = true;
+  // What the guest reads as the disk's id, at most 20 bytes; empty for the file's own.
+  std::string serial;
+  RateLimiterConfig rate_limiter;
+  // Hears of errors of the host's that the guest was told of; the first few only.
+  std::function<void(absl::string_view)> on_warning;
+};
+
+// Since the device was made. The names are those of Firecracker's metrics where it has them.
+struct BlockMetrics {
+  uint64_t read_count = 0;
+  uint64_t write_count = 0;
+  uint64_t read_bytes = 0;
+  uint64_t write_bytes = 0;
+  uint64_t flush_count = 0;
+  uint64_t discard_count = 0;
+  uint64_t write_zeroes_count = 0;
+  uint64_t queue_event_count = 0;
+  uint64_t invalid_reqs_count = 0;  // answered without I/O, as they break a rule
+  uint64_t execute_fails = 0;       // the host's file refused
+  uint64_t event_fails = 0;         // broken queues
+  uint64_t no_avail_buffer = 0;
+  uint64_t rate_limiter_throttled_events = 0;
+  uint64_t rate_limiter_event_count = 0;
+  uint64_t update_count = 0;
+  uint64_t update_fails = 0;
+};
+
+// Virtio 1.2, section 5.2; docs/virtio.md has what is offered and what not. Owned by its transport;
+// loop thread only. Requests of one batch go to the kernel with one system call, answers of one
+// batch raise one interrupt. At most kQueueMaxSize requests of a queue are in flight, and what they
+// take is kept for reuse: at most 1.2 MiB a queue.
+class BlockDevice : public VirtioDevice {
+ public:
+  // Opens the file. Errors: BackingFile's; InvalidArgument for a queue count of 0 or an id that is
+  // too long.
+  static absl::StatusOr<std::unique_ptr<BlockDevice>> Create(EventLoop* loop,
+                                                             BlockDeviceOptions options);
+
+  uint32_t device_id() const override;
+  uint64_t offered_features() const override { return features_; }
+  size_t queue_count() const override { return options_.queue_count; }
+  std::vector<uint8_t> config() const override;
+  void Activate(uint64_t features, std::vector<std::unique_ptr<VirtQueue>> queues) override;
+  void OnNotification(size_t queue_index) override;
+  void Deactivate(absl::AnyInvocable<void()> done) override;
+  void Quiesce(absl::AnyInvocable<void()> done) override;
+
+  // Opens `path` in place of the file, or the same path again: a file that grew, shrank or was
+  // exchanged. Requests in flight complete on the old file first; none is lost. Then the guest is
+  // told of the new size and `done` runs, maybe inside this call. On an error, which is Open's, the
+  // old file stays.
+  void Reopen(const std::string& path, absl::AnyInvocable<void(absl::Status)> done);
+  void UpdateRateLimiter(const RateLimiterUpdate& update) { limiter_.Update(update); }
+
+  const std::string& path() const { return options_.file.path; }
+  const BlockMetrics& metrics() const { return metrics_; }
+  const BackingFile& file() const { return executor_.file(); }
+
+ private:
+  struct Replacement {
+    BackingFile file;
+    absl::AnyInvocable<void(absl::Status)> done;
+  };
+
+  BlockDevice(EventLoop* loop, BlockDeviceOptions options, BackingFile file);
+
+  BlockLimits limits() const;
+  void ProcessQueues();
+  void ProcessQueue(size_t queue_index);
+  // False when the queue is not to be looked at any more now.
+  bool ProcessNext(size_t queue_index);
+  // False when the rate limiter says not now; the request is back in the queue then.
+  bool IsWithinRate(BlockRequest* request);
+  void Begin(BlockRequest* request);
+  void AnswerId(BlockRequest* request);
+  void OnExecuted(BlockRequest* request, int error);
+  void Complete(BlockRequest* request, BlockStatus status);
+  void Count(const BlockRequest& request);
+  void WarnOfFailure(const BlockRequest& request, int error);
+  void Publish();
+  void OnIdle();
+
+  BlockRequest* TakeRequest();
+  void ReturnRequest(BlockRequest* request) { free_requests_.push_back(request); }
+
+  EventLoop* const loop_;
+  BlockDeviceOptions options_;
+  const uint64_t features_;
+  BlockMetrics metrics_;
+  int warning_count_ = 0;
+  // Empty while inactive; an entry is null when the driver left the queue out or broke it.
+  std::vector<std::unique_ptr<VirtQueue>> queues_;
+  std::vector<std::unique_ptr<BlockRequest>> requests_;
+  std::vector<BlockRequest*> free_requests_;
+  // Requests with the executor.
+  size_t in_flight_count_ = 0;
+  bool is_quiescing_ = false;
+  std::optional<Replacement> replacement_;
+  absl::AnyInvocable<void()> quiesced_;
+  TurnEnd publish_;
+  RateLimiter limiter_;
+  BlockExecutor executor_;
+};
+
+}  // namespace mayfly
+
+#endif  // MAYFLY_DEVICES_VIRTIO_BLOCK_DEVICE_H_

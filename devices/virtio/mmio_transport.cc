@@ -1,0 +1,431 @@
+// The registers of virtio-mmio.
+
+#include "devices/virtio/mmio_transport.h"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+#include "devices/virtio/mmio_registers.h"
+#include "devices/virtio/virtio_ids.h"
+
+namespace mayfly {
+namespace {
+
+constexpr uint64_t kRingFeatures =
+    kFeatureVersion1 | kFeatureRingEventIdx | kFeatureRingIndirectDesc;
+
+constexpr int kMaxWarnings = 8;
+
+constexpr uint32_t kStatusAfterDriver = kStatusAcknowledge | kStatusDriver;
+constexpr uint32_t kStatusAfterFeatures = kStatusAfterDriver | kStatusFeaturesOk;
+constexpr uint32_t kStatusComplete = kStatusAfterFeatures | kStatusDriverOk;
+
+constexpr int kFeaturePageBits = 32;
+
+// The half of a set of feature bits that a page register selects; there are two.
+uint32_t FeaturePage(uint64_t features, uint32_t page) {
+  return page < 2 ? static_cast<uint32_t>(features >> (page * kFeaturePageBits)) : 0;
+}
+
+void SetLow(GuestAddress& address, uint32_t guest_value) {
+  address = GuestAddress((address.value() & ~uint64_t{0xffffffff}) | guest_value);
+}
+
+void SetHigh(GuestAddress& address, uint32_t guest_value) {
+  address = GuestAddress((address.value() & 0xffffffff) | (uint64_t{guest_value} << 32));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<MmioTransport>> MmioTransport::Create(
+    EventLoop* loop, const GuestMemory* memory, IrqLine* irq, std::unique_ptr<VirtioDevice> device,
+    Options options) {
+  std::unique_ptr<MmioTransport> transport(
+      new MmioTransport(loop, memory, irq, std::move(device), std::move(options)));
+  const size_t queue_count = transport->device_->queue_count();
+  for (size_t i = 0; i < queue_count; ++i) {
+    // Blocking, so that one operation of the ring waits for and reads it.
+    OwnedFd event_fd(eventfd(0, EFD_CLOEXEC));
+    if (!event_fd.is_open()) {
+      return ErrnoError("eventfd");
+    }
+    transport->io_.WatchEventFd(event_fd.get(), [self = transport.get(), i](int64_t count) {
+      if (count > 0 && self->is_active_) {
+        self->counters_.notifications.fetch_add(1, std::memory_order_relaxed);
+        self->device_->OnNotification(i);
+      }
+    });
+    transport->queue_event_fds_.push_back(std::move(event_fd));
+  }
+  return transport;
+}
+
+MmioTransport::MmioTransport(EventLoop* loop, const GuestMemory* memory, IrqLine* irq,
+                             std::unique_ptr<VirtioDevice> device, Options options)
+    : loop_(loop),
+      memory_(memory),
+      irq_(irq),
+      options_(std::move(options)),
+      config_(device->config()),
+      work_signal_(loop, [this] { OnWork(); }),
+      io_(loop),
+      device_(std::move(device)) {
+  device_->AttachTo(this);
+  registers_.queues.resize(device_->queue_count());
+}
+
+uint64_t MmioTransport::offered_features() const {
+  return device_->offered_features() | kRingFeatures;
+}
+
+void MmioTransport::Read(uint64_t guest_offset, std::span<uint8_t> data) {
+  std::fill(data.begin(), data.end(), 0);
+  if (guest_offset >= mmio::kConfig) {
+    ReadConfig(guest_offset - mmio::kConfig, data);
+  } else if (data.size() == sizeof(uint32_t) && guest_offset % sizeof(uint32_t) == 0) {
+    // 4.2.2.2: registers are 32 bits wide, and only so to be accessed.
+    const uint32_t value = ReadRegister(guest_offset);
+    std::memcpy(data.data(), &value, sizeof(value));
+  }
+}
+
+void MmioTransport::ReadConfig(uint64_t guest_offset, std::span<uint8_t> data) {
+  const MutexLock lock(&mutex_);
+  for (size_t i = 0; i < data.size() && guest_offset + i < config_.size(); ++i) {
+    data[i] = config_[guest_offset + i];
+  }
+}
+
+uint32_t MmioTransport::ReadRegister(uint64_t guest_offset) {
+  switch (guest_offset) {
+    case mmio::kMagicValue:
+      return mmio::kMagic;
+    case mmio::kVersion:
+      return mmio::kVersion2;
+    case mmio::kDeviceId:
+      return device_->device_id();
+    case mmio::kInterruptStatus:
+      return interrupt_status_.load(std::memory_order_acquire);
+    case mmio::kShmLenLow:
+    case mmio::kShmLenHigh:
+    case mmio::kShmBaseLow:
+    case mmio::kShmBaseHigh:
+      // 4.2.2.1: what a region that does not exist reads as.
+      return ~uint32_t{0};
+    default:
+      break;
+  }
+  const MutexLock lock(&mutex_);
+  switch (guest_offset) {
+    case mmio::kDeviceFeatures:
+      return FeaturePage(offered_features(), registers_.device_features_page);
+    case mmio::kQueueNumMax:
+      return selected_queue() != nullptr ? kQueueMaxSize : 0;
+    case mmio::kQueueReady:
+      return selected_queue() != nullptr && selected_queue()->is_ready ? 1 : 0;
+    case mmio::kStatus:
+      return registers_.status;
+    case mmio::kConfigGeneration:
+      return config_generation_;
+    default:
+      return 0;
+  }
+}
+
+const VirtQueueState* MmioTransport::selected_queue() const {
+  return registers_.guest_queue_index < registers_.queues.size()
+             ? &registers_.queues[registers_.guest_queue_index]
+             : nullptr;
+}
+
+void MmioTransport::Write(uint64_t guest_offset, std::span<const uint8_t> guest_data) {
+  if (guest_offset >= mmio::kConfig) {
+    counters_.config_writes.fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
+  uint32_t guest_value = 0;
+  if (guest_data.size() != sizeof(guest_value) || guest_offset % sizeof(guest_value) != 0) {
+    counters_.ignored_writes.fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
+  std::memcpy(&guest_value, guest_data.data(), sizeof(guest_value));
+  WriteRegister(guest_offset, guest_value);
+}
+
+void MmioTransport::WriteRegister(uint64_t guest_offset, uint32_t guest_value) {
+  if (guest_offset == mmio::kQueueNotify) {
+    Notify(guest_value);
+    return;
+  }
+  const MutexLock lock(&mutex_);
+  if (wants_reset_ && !(guest_offset == mmio::kStatus && guest_value == 0)) {
+    counters_.ignored_writes.fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
+  if (!WriteLocked(guest_offset, guest_value)) {
+    counters_.ignored_writes.fetch_add(1, std::memory_order_relaxed);
+  }
+}
+
+bool MmioTransport::WriteLocked(uint64_t guest_offset, uint32_t guest_value) {
+  switch (guest_offset) {
+    case mmio::kDeviceFeaturesSel:
+      registers_.device_features_page = guest_value;
+      return true;
+    case mmio::kDriverFeaturesSel:
+      registers_.driver_features_page = guest_value;
+      return true;
+    case mmio::kDriverFeatures:
+      return WriteDriverFeatures(guest_value);
+    case mmio::kQueueSel:
+      registers_.guest_queue_index = guest_value;
+      return true;
+    case mmio::kInterruptAck:
+      interrupt_status_.fetch_and(~guest_value, std::memory_order_acq_rel);
+      return true;
+    case mmio::kStatus:
+      return WriteStatus(guest_value);
+    default:
+      return WriteQueue(guest_offset, guest_value);
+  }
+}
+
+bool MmioTransport::WriteDriverFeatures(uint32_t guest_value) {
+  const uint32_t page = registers_.driver_features_page;
+  if (registers_.status != kStatusAfterDriver || page >= 2) {
+    return false;
+  }
+  const int shift = static_cast<int>(page) * kFeaturePageBits;
+  registers_.driver_features &= ~(uint64_t{0xffffffff} << shift);
+  registers_.driver_features |= uint64_t{guest_value} << shift;
+  return true;
+}
+
+bool MmioTransport::WriteQueue(uint64_t guest_offset, uint32_t guest_value) {
+  if (registers_.status != kStatusAfterFeatures || selected_queue() == nullptr) {
+    return false;
+  }
+  VirtQueueState& queue = registers_.queues[registers_.guest_queue_index];
+  if (guest_offset == mmio::kQueueReady) {
+    queue.is_ready = guest_value == 1;
+    return guest_value <= 1;
+  }
+  if (queue.is_ready) {
+    return false;
+  }
+  switch (guest_offset) {
+    case mmio::kQueueNum:
+      queue.guest_size = guest_value;
+      return true;
+    case mmio::kQueueDescLow:
+      SetLow(queue.guest_descriptors, guest_value);
+      return true;
+    case mmio::kQueueDescHigh:
+      SetHigh(queue.guest_descriptors, guest_value);
+      return true;
+    case mmio::kQueueDriverLow:
+      SetLow(queue.guest_avail, guest_value);
+      return true;
+    case mmio::kQueueDriverHigh:
+      SetHigh(queue.guest_avail, guest_value);
+      return true;
+    case mmio::kQueueDeviceLow:
+      SetLow(queue.guest_used, guest_value);
+      return true;
+    case mmio::kQueueDeviceHigh:
+      SetHigh(queue.guest_used, guest_value);
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool MmioTransport::WriteStatus(uint32_t guest_status) {
+  if (guest_status == 0) {
+    Reset();
+    return true;
+  }
+  if ((guest_status & kStatusFailed) != 0 || (registers_.status & kStatusFailed) != 0) {
+    // The driver gave up; only a reset leads out.
+    const bool is_news = (registers_.status & kStatusFailed) == 0;
+    registers_.status |= kStatusFailed;
+    return is_news;
+  }
+  const uint32_t status = registers_.status;
+  const bool is_legal = (status == 0 && guest_status == kStatusAcknowledge) ||
+                        (status == kStatusAcknowledge && guest_status == kStatusAfterDriver) ||
+                        (status == kStatusAfterDriver && guest_status == kStatusAfterFeatures) ||
+                        (status == kStatusAfterFeatures && guest_status == kStatusComplete);
+  if (!is_legal) {
+    return guest_status == status;
+  }
+  if (guest_status == kStatusAfterFeatures) {
+    // 2.2.1, 6.1: no more than was offered, and never without VERSION_1. The driver reads the
+    // status back to see whether its choice was taken.
+    const bool is_taken = (registers_.driver_features & ~offered_features()) == 0 &&
+                          (registers_.driver_features & kFeatureVersion1) != 0;
+    if (!is_taken) {
+      return false;
+    }
+  }
+  registers_.status = guest_status;
+  if (guest_status == kStatusComplete) {
+    wants_activation_ = true;
+    is_in_use_ = true;
+    work_signal_.Raise();
+  }
+  return true;
+}
+
+// Waits on the vCPU thread; see the class comment.
+void MmioTransport::Reset() {
+  if (!is_in_use_) {
+    ClearRegisters();
+    return;
+  }
+  wants_reset_ = true;
+  work_signal_.Raise();
+  while (wants_reset_ && is_waiting_allowed_) {
+    reset_done_.Wait(&mutex_);
+  }
+}
+
+void MmioTransport::ClearRegisters() {
+  registers_ = Registers();
+  registers_.queues.resize(queue_event_fds_.size());
+  interrupt_status_.store(0, std::memory_order_release);
+}
+
+void MmioTransport::StopWaiting() {
+  const MutexLock lock(&mutex_);
+  is_waiting_allowed_ = false;
+  reset_done_.NotifyAll();
+}
+
+// Where KVM does not take the write itself, it comes here.
+void MmioTransport::Notify(uint32_t guest_queue_index) {
+  if (guest_queue_index < queue_event_fds_.size()) {
+    const uint64_t one = 1;
+    // The counter is read again and again, so it cannot get near its end, where this would wait.
+    (void)!write(queue_event_fds_[guest_queue_index].get(), &one, sizeof(one));
+  }
+}
+
+void MmioTransport::Interrupt(uint32_t reason) {
+  interrupt_status_.fetch_or(reason, std::memory_order_acq_rel);
+  irq_->Trigger();
+}
+
+void MmioTransport::RaiseQueueInterrupt() { Interrupt(mmio::kInterruptQueue); }
+
+void MmioTransport::UpdateConfig(std::vector<uint8_t> config) {
+  {
+    const MutexLock lock(&mutex_);
+    config_ = std::move(config);
+    ++config_generation_;
+  }
+  if (is_active_) {
+    Interrupt(mmio::kInterruptConfig);
+  }
+}
+
+void MmioTransport::SetNeedsReset(absl::string_view reason) {
+  counters_.needs_resets.fetch_add(1, std::memory_order_relaxed);
+  Warn(reason);
+  {
+    const MutexLock lock(&mutex_);
+    registers_.status |= kStatusNeedsReset;
+  }
+  // 2.1.2: with DRIVER_OK set, which it is, the driver is told.
+  Interrupt(mmio::kInterruptConfig);
+}
+
+void MmioTransport::Warn(absl::string_view text) {
+  if (++warning_count_ <= kMaxWarnings && options_.on_warning) {
+    options_.on_warning(
+        absl::StrCat(text, warning_count_ == kMaxWarnings ? " (no more of these)" : ""));
+  }
+}
+
+void MmioTransport::OnWork() {
+  bool wants_activation = false;
+  bool wants_reset = false;
+  {
+    const MutexLock lock(&mutex_);
+    wants_activation = std::exchange(wants_activation_, false);
+    wants_reset = wants_reset_;
+  }
+  if (wants_activation && !wants_reset) {
+    Activate();
+  }
+  if (wants_reset && !is_deactivating_) {
+    Deactivate();
+  }
+}
+
+void MmioTransport::Activate() {
+  Registers registers;
+  {
+    const MutexLock lock(&mutex_);
+    registers = registers_;
+  }
+  auto queues = CreateQueues(registers);
+  if (!queues.ok()) {
+    counters_.failed_activations.fetch_add(1, std::memory_order_relaxed);
+    SetNeedsReset(queues.status().message());
+    return;
+  }
+  counters_.activations.fetch_add(1, std::memory_order_relaxed);
+  is_active_ = true;
+  device_->Activate(registers.driver_features, *std::move(queues));
+  // Notifications that came before are lost on the eventfds.
+  for (size_t i = 0; i < registers.queues.size(); ++i) {
+    device_->OnNotification(i);
+  }
+}
+
+absl::StatusOr<std::vector<std::unique_ptr<VirtQueue>>> MmioTransport::CreateQueues(
+    const Registers& registers) {
+  const VirtQueue::Features features = {
+      .has_event_idx = (registers.driver_features & kFeatureRingEventIdx) != 0,
+      .has_indirect = (registers.driver_features & kFeatureRingIndirectDesc) != 0};
+  std::vector<std::unique_ptr<VirtQueue>> queues;
+  for (size_t i = 0; i < registers.queues.size(); ++i) {
+    queues.emplace_back();
+    if (!registers.queues[i].is_ready) {
+      continue;
+    }
+    auto queue = VirtQueue::Create(registers.queues[i], memory_, features);
+    if (!queue.ok()) {
+      return Annotate(queue.status(), absl::StrCat("queue ", i));
+    }
+    queues.back() = std::make_unique<VirtQueue>(*std::move(queue));
+  }
+  return queues;
+}
+
+void MmioTransport::Deactivate() {
+  auto done = [this] {
+    is_deactivating_ = false;
+    const MutexLock lock(&mutex_);
+    ClearRegisters();
+    is_in_use_ = false;
+    wants_reset_ = false;
+    reset_done_.NotifyAll();
+  };
+  if (!is_active_) {
+    done();
+    return;
+  }
+  is_active_ = false;
+  is_deactivating_ = true;
+  device_->Deactivate(done);
+}
+
+}  // namespace mayfly

@@ -1,0 +1,92 @@
+// NetDevice: a virtio network card on a TAP interface.
+
+#ifndef MAYFLY_DEVICES_VIRTIO_NET_DEVICE_H_
+#define MAYFLY_DEVICES_VIRTIO_NET_DEVICE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/strings/string_view.h"
+#include "base/event_loop.h"
+#include "base/operation_group.h"
+#include "base/turn_end.h"
+#include "devices/virtio/net_config.h"
+#include "devices/virtio/net_events.h"
+#include "devices/virtio/net_metrics.h"
+#include "devices/virtio/net_receiver.h"
+#include "devices/virtio/net_transmitter.h"
+#include "devices/virtio/rate_limiter.h"
+#include "devices/virtio/tap.h"
+#include "devices/virtio/virtio_device.h"
+
+namespace mayfly {
+
+struct NetDeviceOptions {
+  // Without one the guest makes up its own.
+  std::optional<MacAddress> mac;
+  // What the guest is told; kNetMinMtu or more.
+  std::optional<uint16_t> mtu;
+  RateLimiterConfig rx_rate_limiter;
+  RateLimiterConfig tx_rate_limiter;
+  // Hears of what became of the TAP.
+  std::function<void(absl::string_view)> on_warning;
+};
+
+// Virtio 1.2, section 5.1; docs/virtio.md has what is offered and what not. One pair of queues:
+// receive is 0, transmit is 1. Owned by its transport; loop thread only. One interrupt tells of all
+// frames of a turn of the loop.
+class NetDevice : public VirtioDevice, private NetEvents {
+ public:
+  static constexpr size_t kReceiveQueue = 0;
+  static constexpr size_t kTransmitQueue = 1;
+
+  NetDevice(EventLoop* loop, Tap tap, NetDeviceOptions options);
+
+  uint32_t device_id() const override;
+  uint64_t offered_features() const override { return features_; }
+  size_t queue_count() const override { return 2; }
+  std::vector<uint8_t> config() const override;
+  void Activate(uint64_t features, std::vector<std::unique_ptr<VirtQueue>> queues) override;
+  void OnNotification(size_t queue_index) override;
+  void Deactivate(absl::AnyInvocable<void()> done) override;
+  void Quiesce(absl::AnyInvocable<void()> done) override { Deactivate(std::move(done)); }
+
+  void UpdateReceiveLimiter(const RateLimiterUpdate& update) {
+    receiver_.UpdateRateLimiter(update);
+  }
+  void UpdateTransmitLimiter(const RateLimiterUpdate& update) {
+    transmitter_.UpdateRateLimiter(update);
+  }
+
+  const NetMetrics& metrics() const { return metrics_; }
+  const Tap& tap() const { return tap_; }
+
+ private:
+  // NetEvents.
+  void OnUsed() override { publish_.Request(); }
+  void OnBrokenQueue(const absl::Status& status) override;
+  void OnTapGone() override;
+
+  void Publish();
+  void Warn(absl::string_view text) const;
+
+  const Tap tap_;
+  const NetDeviceOptions options_;
+  const uint64_t features_;
+  NetMetrics metrics_;
+  bool is_link_up_ = true;
+  TurnEnd publish_;
+  NetReceiver receiver_;
+  NetTransmitter transmitter_;
+  // After what its operations use; ends them first.
+  OperationGroup io_;
+};
+
+}  // namespace mayfly
+
+#endif  // MAYFLY_DEVICES_VIRTIO_NET_DEVICE_H_

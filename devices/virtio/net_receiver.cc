@@ -1,0 +1,276 @@
+// From the TAP to the receive queue.
+
+#include "devices/virtio/net_receiver.h"
+
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "base/clock.h"
+#include "devices/virtio/tap.h"
+#include "devices/virtio/virtio_ids.h"
+
+namespace mayfly {
+namespace {
+
+constexpr size_t kMaxBatch = 32;
+// The kernel takes no more segments in one call (UIO_MAXIOV), and no frame needs more.
+constexpr size_t kMaxSegments = 1024;
+// Where the header has the number of buffers (virtio 1.2, 5.1.6).
+constexpr uint64_t kBufferCountOffset = 10;
+// After an error that says nothing of the next try.
+constexpr int64_t kRetryUs = 100'000;
+
+}  // namespace
+
+NetReceiver::NetReceiver(EventLoop* loop, OperationGroup* io, const Options& options,
+                         NetMetrics* metrics, NetEvents* events)
+    : io_(io),
+      options_(options),
+      metrics_(metrics),
+      events_(events),
+      limiter_(loop, options.rate_limiter,
+               [this] {
+                 ++metrics_->rx_event_rate_limiter_count;
+                 OnUnblocked();
+               }),
+      retry_(loop, [this] { Process(); }) {}
+
+void NetReceiver::Activate(std::unique_ptr<VirtQueue> queue, const Mode& mode) {
+  queue_ = std::move(queue);
+  mode_ = mode;
+}
+
+void NetReceiver::Process() {
+  if (queue_ == nullptr || in_flight_count_ > 0 || is_tap_gone_ || !held_.empty() ||
+      limiter_.is_blocked() || retry_.is_set()) {
+    return;
+  }
+  batch_frame_count_ = 0;
+  Read* previous = nullptr;
+  for (size_t i = 0; i < batch_size_; ++i) {
+    Read* read = PrepareRead();
+    if (read == nullptr) {
+      break;
+    }
+    if (previous != nullptr) {
+      Start(previous, false);
+    }
+    previous = read;
+  }
+  if (previous != nullptr) {
+    Start(previous, true);
+  } else {
+    ++metrics_->no_rx_avail_buffer;
+  }
+}
+
+// Buffers for the largest frame. A driver that gave as many buffers as half its ring, and all of
+// them small, does not mean to take one.
+NetReceiver::Read* NetReceiver::PrepareRead() {
+  const uint64_t wanted_bytes = mode_.is_mergeable ? mode_.frame_max_bytes : 1;
+  while (ready_bytes_ < wanted_bytes && AddChain()) {
+  }
+  const bool is_enough =
+      ready_bytes_ >= wanted_bytes || (in_flight_count_ == 0 && queue_ != nullptr &&
+                                       !ready_.empty() && ready_.size() * 2 >= queue_->size());
+  if (queue_ == nullptr || !is_enough) {
+    return nullptr;
+  }
+  Read* read = TakeRead();
+  while (!ready_.empty() && read->segments.size_bytes() < wanted_bytes &&
+         read->segments.segments().size() <= kMaxSegments - kQueueMaxSize) {
+    DescriptorChain* chain = ready_.front();
+    ready_.pop_front();
+    ready_bytes_ -= chain->writable.size_bytes();
+    read->chains.push_back(chain);
+    read->segments.AddFront(chain->writable, mode_.frame_max_bytes);
+  }
+  return read;
+}
+
+bool NetReceiver::AddChain() {
+  DescriptorChain* chain = TakeChain();
+  while (true) {
+    const absl::StatusOr<bool> has_chain = queue_->Pop(*chain);
+    if (!has_chain.ok()) {
+      free_chains_.push_back(chain);
+      Break(has_chain.status());
+      return false;
+    }
+    if (*has_chain) {
+      break;
+    }
+    if (queue_->EnableNotification()) {
+      free_chains_.push_back(chain);
+      return false;
+    }
+  }
+  if (chain->writable.size_bytes() < Tap::kHeaderBytes || !chain->readable.empty()) {
+    free_chains_.push_back(chain);
+    Break(
+        absl::InvalidArgumentError("a receive buffer has no room for the header, or is readable"));
+    return false;
+  }
+  ready_.push_back(chain);
+  ready_bytes_ += chain->writable.size_bytes();
+  return true;
+}
+
+void NetReceiver::Break(const absl::Status& status) {
+  Deactivate();
+  events_->OnBrokenQueue(status);
+}
+
+void NetReceiver::Start(Read* read, bool may_wait) {
+  if (!may_wait && !has_nowait_) {
+    Recycle(read, 0);
+    return;
+  }
+  read->may_wait = may_wait;
+  ++in_flight_count_;
+  io_->ReadVector(options_.tap_fd, read->segments.segments(), OperationGroup::kCurrentPosition,
+                  may_wait ? 0 : RWF_NOWAIT,
+                  [this, read](int32_t result) { OnRead(read, result); });
+}
+
+void NetReceiver::OnRead(Read* read, int32_t result) {
+  --in_flight_count_;
+  if (result > 0 && queue_ != nullptr) {
+    ++batch_frame_count_;
+    read->frame_bytes = static_cast<uint64_t>(result);
+    if (!Deliver(read)) {
+      held_.push_back(read);
+    }
+  } else {
+    if (result < 0) {
+      OnFailedRead(*read, -result);
+    }
+    Recycle(read, 0);
+  }
+  if (in_flight_count_ == 0) {
+    EndBatch();
+  }
+}
+
+void NetReceiver::OnFailedRead(const Read& read, int error) {
+  switch (error) {
+    case EAGAIN:
+    case EINTR:
+    case ECANCELED:
+      return;
+    case EOPNOTSUPP:
+      // A kernel whose TAP cannot be asked without waiting: one read at a time then.
+      has_nowait_ = !read.may_wait ? false : has_nowait_;
+      return;
+    case EFAULT:
+      // The frame did not fit and is lost.
+      ++metrics_->rx_fails;
+      return;
+    case EBADFD:
+      ++metrics_->tap_read_fails;
+      if (!is_tap_gone_) {
+        is_tap_gone_ = true;
+        events_->OnTapGone();
+      }
+      return;
+    default:
+      ++metrics_->tap_read_fails;
+      retry_.Set(MonotonicTimeUs() + kRetryUs);
+  }
+}
+
+void NetReceiver::EndBatch() {
+  batch_size_ = has_nowait_ ? std::clamp<size_t>(batch_frame_count_ * 2, 1, kMaxBatch) : 1;
+  Process();
+}
+
+bool NetReceiver::Deliver(Read* read) {
+  if (!limiter_.Consume(1, read->frame_bytes)) {
+    ++metrics_->rx_rate_limiter_throttled;
+    return false;
+  }
+  uint64_t left_bytes = read->frame_bytes;
+  size_t used_count = 0;
+  for (; left_bytes > 0 && used_count < read->chains.size(); ++used_count) {
+    const DescriptorChain& chain = *read->chains[used_count];
+    const uint64_t part_bytes = std::min(left_bytes, chain.writable.size_bytes());
+    left_bytes -= part_bytes;
+    queue_->PushUsed(chain.head, static_cast<uint32_t>(part_bytes));
+  }
+  WriteBufferCount(*read, static_cast<uint16_t>(used_count));
+  ++metrics_->rx_packets_count;
+  metrics_->rx_bytes_count += read->frame_bytes;
+  events_->OnUsed();
+  Recycle(read, used_count);
+  return true;
+}
+
+// The kernel leaves the field as it was. 5.1.6.4.1: 1 when buffers are not merged.
+void NetReceiver::WriteBufferCount(const Read& read, uint16_t buffer_count) const {
+  const uint8_t bytes[] = {static_cast<uint8_t>(buffer_count & 0xff),
+                           static_cast<uint8_t>(buffer_count >> 8)};
+  read.chains.front()->writable.CopyFrom(kBufferCountOffset, bytes);
+}
+
+void NetReceiver::OnUnblocked() {
+  while (!held_.empty() && queue_ != nullptr) {
+    if (!Deliver(held_.front())) {
+      return;
+    }
+    held_.pop_front();
+  }
+  Process();
+}
+
+void NetReceiver::Recycle(Read* read, size_t first_unused) {
+  for (size_t i = read->chains.size(); i-- > 0;) {
+    DescriptorChain* chain = read->chains[i];
+    if (i < first_unused || queue_ == nullptr) {
+      free_chains_.push_back(chain);
+    } else {
+      ready_.push_front(chain);
+      ready_bytes_ += chain->writable.size_bytes();
+    }
+  }
+  read->chains.clear();
+  read->segments.Clear();
+  free_reads_.push_back(read);
+}
+
+void NetReceiver::Deactivate() {
+  queue_ = nullptr;
+  for (Read* read : held_) {
+    Recycle(read, 0);
+  }
+  held_.clear();
+  free_chains_.insert(free_chains_.end(), ready_.begin(), ready_.end());
+  ready_.clear();
+  ready_bytes_ = 0;
+  batch_size_ = 1;
+  retry_.Cancel();
+}
+
+NetReceiver::Read* NetReceiver::TakeRead() {
+  if (free_reads_.empty()) {
+    reads_.push_back(std::make_unique<Read>());
+    free_reads_.push_back(reads_.back().get());
+  }
+  Read* read = free_reads_.back();
+  free_reads_.pop_back();
+  return read;
+}
+
+DescriptorChain* NetReceiver::TakeChain() {
+  if (free_chains_.empty()) {
+    chains_.push_back(std::make_unique<DescriptorChain>());
+    free_chains_.push_back(chains_.back().get());
+  }
+  DescriptorChain* chain = free_chains_.back();
+  free_chains_.pop_back();
+  return chain;
+}
+
+}  // namespace mayfly

@@ -1,0 +1,117 @@
+// NetReceiver: frames from the TAP on their way to a guest.
+
+#ifndef MAYFLY_DEVICES_VIRTIO_NET_RECEIVER_H_
+#define MAYFLY_DEVICES_VIRTIO_NET_RECEIVER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "base/event_loop.h"
+#include "base/operation_group.h"
+#include "base/timer.h"
+#include "devices/virtio/descriptor_chain.h"
+#include "devices/virtio/net_events.h"
+#include "devices/virtio/net_metrics.h"
+#include "devices/virtio/rate_limiter.h"
+#include "devices/virtio/segment_list.h"
+#include "devices/virtio/virt_queue.h"
+
+namespace mayfly {
+
+// Owned by NetDevice; loop thread only. Frames go from the TAP into guest memory without a copy.
+//
+// Reads are started in batches: all but the last fail at once when the TAP is empty, the last one
+// waits. So one system call takes as many frames as there are, in their order, and an idle card
+// costs nothing. A batch is as large as the last one found use for.
+//
+// While the guest has no buffers nothing is read: frames wait in the TAP's queue, which the kernel
+// bounds, and are taken again once the guest brings buffers (CVE-2020-16843).
+class NetReceiver {
+ public:
+  struct Options {
+    int tap_fd = -1;
+    RateLimiterConfig rate_limiter;
+  };
+
+  // What the driver's features make of a frame.
+  struct Mode {
+    // A frame may take several chains.
+    bool is_mergeable = false;
+    // The largest frame with its header that the TAP may hand over.
+    uint64_t frame_max_bytes = 0;
+  };
+
+  // `loop`, `io`, `metrics` and `events` outlive it. `io` is what the card cancels on a reset.
+  NetReceiver(EventLoop* loop, OperationGroup* io, const Options& options, NetMetrics* metrics,
+              NetEvents* events);
+
+  void Activate(std::unique_ptr<VirtQueue> queue, const Mode& mode);
+  // Reads when there are buffers for it.
+  void Process();
+  // Makes used buffers visible; true when the driver wants an interrupt.
+  bool Publish() { return queue_ != nullptr && queue_->Publish(); }
+  // Gives the queue and all buffers up. Reads in flight are to be cancelled.
+  void Deactivate();
+  void UpdateRateLimiter(const RateLimiterUpdate& update) { limiter_.Update(update); }
+
+ private:
+  // A read in flight, or one whose frame waits for the rate limiter, with the chains it goes to.
+  struct Read {
+    std::vector<DescriptorChain*> chains;
+    SegmentList segments;
+    uint64_t frame_bytes = 0;
+    bool may_wait = false;
+  };
+
+  // A read with room for a frame; null when the driver has to bring buffers first.
+  Read* PrepareRead();
+  // False when the driver has no more.
+  bool AddChain();
+  void Start(Read* read, bool may_wait);
+  void OnRead(Read* read, int32_t result);
+  void OnFailedRead(const Read& read, int error);
+  void EndBatch();
+  // False when the rate limiter holds the frame.
+  bool Deliver(Read* read);
+  void WriteBufferCount(const Read& read, uint16_t buffer_count) const;
+  void OnUnblocked();
+  // Its chains that were not used are the next to be.
+  void Recycle(Read* read, size_t first_unused);
+  void Break(const absl::Status& status);
+
+  Read* TakeRead();
+  DescriptorChain* TakeChain();
+
+  OperationGroup* const io_;
+  const Options options_;
+  NetMetrics* const metrics_;
+  NetEvents* const events_;
+  // Null while inactive or broken.
+  std::unique_ptr<VirtQueue> queue_;
+  Mode mode_;
+  // Chains taken from the queue and not with a read, oldest first, and their bytes.
+  std::deque<DescriptorChain*> ready_;
+  uint64_t ready_bytes_ = 0;
+  // Frames that wait for the rate limiter, in their order.
+  std::deque<Read*> held_;
+  size_t in_flight_count_ = 0;
+  size_t batch_size_ = 1;
+  // Reads of this batch that brought a frame.
+  size_t batch_frame_count_ = 0;
+  bool has_nowait_ = true;
+  bool is_tap_gone_ = false;
+
+  std::vector<std::unique_ptr<Read>> reads_;
+  std::vector<Read*> free_reads_;
+  std::vector<std::unique_ptr<DescriptorChain>> chains_;
+  std::vector<DescriptorChain*> free_chains_;
+  RateLimiter limiter_;
+  Timer retry_;
+};
+
+}  // namespace mayfly
+
+#endif  // MAYFLY_DEVICES_VIRTIO_NET_RECEIVER_H_

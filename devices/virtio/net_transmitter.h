@@ -1,0 +1,75 @@
+// NetTransmitter: a guest's frames on their way to the TAP.
+
+#ifndef MAYFLY_DEVICES_VIRTIO_NET_TRANSMITTER_H_
+#define MAYFLY_DEVICES_VIRTIO_NET_TRANSMITTER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/event_loop.h"
+#include "base/operation_group.h"
+#include "devices/virtio/descriptor_chain.h"
+#include "devices/virtio/net_config.h"
+#include "devices/virtio/net_events.h"
+#include "devices/virtio/net_metrics.h"
+#include "devices/virtio/rate_limiter.h"
+#include "devices/virtio/virt_queue.h"
+
+namespace mayfly {
+
+// Owned by NetDevice; loop thread only. Frames go from guest memory to the TAP without a copy, as
+// many at a time as the driver made available: one system call for all of them. At most
+// kQueueMaxSize are in flight.
+class NetTransmitter {
+ public:
+  struct Options {
+    int tap_fd = -1;
+    // Frames with another source are counted.
+    std::optional<MacAddress> mac;
+    RateLimiterConfig rate_limiter;
+  };
+
+  // `loop`, `io`, `metrics` and `events` outlive it. `io` is what the card cancels on a reset.
+  NetTransmitter(EventLoop* loop, OperationGroup* io, const Options& options, NetMetrics* metrics,
+                 NetEvents* events);
+
+  void Activate(std::unique_ptr<VirtQueue> queue) { queue_ = std::move(queue); }
+  // Takes what the driver made available.
+  void Process();
+  // Makes used frames visible; true when the driver wants an interrupt.
+  bool Publish() { return queue_ != nullptr && queue_->Publish(); }
+  // Gives the queue up: what is in flight is not answered any more.
+  void Deactivate() { queue_ = nullptr; }
+  void UpdateRateLimiter(const RateLimiterUpdate& update) { limiter_.Update(update); }
+
+ private:
+  struct Frame {
+    DescriptorChain chain;
+    uint64_t size_bytes = 0;
+  };
+
+  // False when nothing more is to be taken now.
+  bool ProcessNext();
+  void Send(Frame* frame);
+  void OnSent(Frame* frame, int32_t result);
+  void Complete(Frame* frame);
+  bool HasForeignSource(const Frame& frame) const;
+  Frame* TakeFrame();
+
+  OperationGroup* const io_;
+  const Options options_;
+  NetMetrics* const metrics_;
+  NetEvents* const events_;
+  // Null while inactive or broken.
+  std::unique_ptr<VirtQueue> queue_;
+  std::vector<std::unique_ptr<Frame>> frames_;
+  std::vector<Frame*> free_frames_;
+  RateLimiter limiter_;
+};
+
+}  // namespace mayfly
+
+#endif  // MAYFLY_DEVICES_VIRTIO_NET_TRANSMITTER_H_

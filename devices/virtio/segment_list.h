@@ -1,0 +1,55 @@
+// SegmentList: the buffers of a descriptor chain that go in one direction, in order.
+
+#ifndef MAYFLY_DEVICES_VIRTIO_SEGMENT_LIST_H_
+#define MAYFLY_DEVICES_VIRTIO_SEGMENT_LIST_H_
+
+#include <sys/uio.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/guest_memory.h"
+
+namespace mayfly {
+
+// Pieces of guest RAM, each checked, as the kernel's I/O calls take them. A driver may cut a
+// request into buffers as it likes (virtio 1.2, 2.7.4), so whoever parses takes bytes off either
+// end instead of counting buffers. Valid as long as the GuestMemory. Loop thread only; keeps its
+// storage when cleared.
+class SegmentList {
+ public:
+  void Clear();
+  // Empty slices are left out.
+  void Add(const GuestSlice& slice);
+  // Adds the first `size_bytes` of the other list, or all when it has fewer.
+  void AddFront(const SegmentList& other, uint64_t size_bytes);
+
+  std::span<const iovec> segments() const {
+    return std::span<const iovec>(segments_).subspan(first_);
+  }
+  uint64_t size_bytes() const { return size_bytes_; }
+  bool empty() const { return size_bytes_ == 0; }
+
+  // Copies the first bytes out and drops them. False, and nothing dropped, when there are fewer.
+  bool TakeFront(std::span<uint8_t> out);
+  // Drops the last byte and says where it is; null when the list is empty.
+  uint8_t* TakeLastByte();
+  // `size_bytes` is at most size_bytes().
+  void DropFront(uint64_t size_bytes);
+
+  // Copies `in` to the list's bytes from `offset_bytes` on, as far as they go; returns how many.
+  uint64_t CopyFrom(uint64_t offset_bytes, std::span<const uint8_t> in) const;
+  // Copies the first bytes out, as far as they go; returns how many.
+  uint64_t CopyTo(std::span<uint8_t> out) const;
+
+ private:
+  std::vector<iovec> segments_;
+  size_t first_ = 0;
+  uint64_t size_bytes_ = 0;
+};
+
+}  // namespace mayfly
+
+#endif  // MAYFLY_DEVICES_VIRTIO_SEGMENT_LIST_H_

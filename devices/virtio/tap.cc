@@ -1,0 +1,115 @@
+// TAP interfaces by ioctl.
+
+#include "devices/virtio/tap.h"
+
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+
+namespace mayfly {
+namespace {
+
+constexpr short kFlags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
+
+absl::Status CheckName(const std::string& name) {
+  if (name.empty() || name.size() >= IFNAMSIZ) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a network interface's name has 1 to ", IFNAMSIZ - 1, " bytes"));
+  }
+  // TUNSETIFF would make one, if it may, and take it away again at the end.
+  if (if_nametoindex(name.c_str()) == 0) {
+    return absl::NotFoundError(absl::StrCat("there is no network interface '", name,
+                                            "' (ip tuntap add dev ", name, " mode tap makes one)"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status AttachError(const std::string& name, int error) {
+  const absl::Status status = ErrnoError(absl::StrCat("TUNSETIFF ", name), error);
+  switch (error) {
+    case EBUSY:
+      return absl::Status(status.code(), absl::StrCat(status.message(),
+                                                      " (in use by another "
+                                                      "process)"));
+    case EINVAL:
+      return absl::Status(status.code(),
+                          absl::StrCat(status.message(), " (it is no TAP of one queue)"));
+    case EPERM:
+      return absl::Status(status.code(),
+                          absl::StrCat(status.message(), " (it belongs to another user)"));
+    default:
+      return status;
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<Tap> Tap::Open(const std::string& name) {
+  RETURN_IF_ERROR(CheckName(name));
+  ASSIGN_OR_RETURN(OwnedFd fd, OwnedFd::Open("/dev/net/tun", O_RDWR));
+  ifreq request = {};
+  std::memcpy(request.ifr_name, name.data(), name.size());
+  request.ifr_flags = kFlags;
+  if (ioctl(fd.get(), TUNSETIFF, &request) != 0) {
+    return AttachError(name, errno);
+  }
+  Tap tap(std::move(fd), name, true);
+  RETURN_IF_ERROR(tap.SetUp());
+  return tap;
+}
+
+absl::StatusOr<Tap> Tap::Adopt(OwnedFd fd) {
+  ifreq request = {};
+  if (ioctl(fd.get(), TUNGETIFF, &request) != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("file descriptor ", fd.get(),
+                     " is not an attached TAP: ", ErrnoError("TUNGETIFF").message()));
+  }
+  if ((request.ifr_flags & kFlags) != kFlags) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("file descriptor ", fd.get(),
+                     " is not attached as a TAP with IFF_TAP, IFF_NO_PI and IFF_VNET_HDR"));
+  }
+  // With it the ring's reads would not wait for frames.
+  const int flags = fcntl(fd.get(), F_GETFL);
+  if (flags < 0 || fcntl(fd.get(), F_SETFL, flags & ~O_NONBLOCK) != 0 ||
+      fcntl(fd.get(), F_SETFD, FD_CLOEXEC) != 0) {
+    return ErrnoError("fcntl");
+  }
+  Tap tap(std::move(fd), request.ifr_name, true);
+  RETURN_IF_ERROR(tap.SetUp());
+  return tap;
+}
+
+absl::Status Tap::SetUp() const {
+  int header_bytes = kHeaderBytes;
+  if (ioctl(fd(), TUNSETVNETHDRSZ, &header_bytes) != 0) {
+    return ErrnoError(absl::StrCat("TUNSETVNETHDRSZ ", name_));
+  }
+  // Whoever had the interface before may have left offloads that this guest does not take.
+  return SetOffload(0);
+}
+
+absl::Status Tap::SetOffload(uint32_t tun_features) const {
+  if (has_offloads_ && ioctl(fd(), TUNSETOFFLOAD, static_cast<unsigned long>(tun_features)) != 0) {
+    return ErrnoError(absl::StrCat("TUNSETOFFLOAD ", name_));
+  }
+  return absl::OkStatus();
+}
+
+bool Tap::SupportsOffload(uint32_t tun_features) const {
+  if (!has_offloads_) {
+    return false;
+  }
+  const bool is_supported = SetOffload(tun_features).ok();
+  return SetOffload(0).ok() && is_supported;
+}
+
+}  // namespace mayfly
