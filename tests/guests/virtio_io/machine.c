@@ -2,8 +2,13 @@
 
 #include "tests/guests/virtio_io/machine.h"
 
-// PC ports: the 16550 of COM1 and the keyboard controller.
+// PC ports: the interrupt controllers, the 16550 of COM1 and the keyboard controller.
+static const uint16_t kInterruptMasks[] = {0x21, 0xa1};
 static const uint16_t kSerialData = 0x3f8;
+static const uint16_t kSerialInterruptEnable = 0x3f9;
+static const uint8_t kReceived = 0x01;
+static const uint16_t kSerialModemControl = 0x3fc;
+static const uint8_t kReady = 0x0b;  // DTR, RTS, OUT2
 static const uint16_t kSerialLineStatus = 0x3fd;
 static const uint8_t kDataReady = 0x01;
 static const uint8_t kTransmitterEmpty = 0x20;
@@ -41,6 +46,11 @@ uint64_t Ticks(void) {
 
 void MachineInit(uint32_t start_info_address) {
   pool_next = kPool;
+  // A monitor may hold input back until the guest asks for receive interrupts; none shall come.
+  WritePort(kInterruptMasks[0], 0xff);
+  WritePort(kInterruptMasks[1], 0xff);
+  WritePort(kSerialModemControl, kReady);
+  WritePort(kSerialInterruptEnable, kReceived);
   const volatile uint8_t* info = (const volatile uint8_t*)(uintptr_t)start_info_address;
   if (*(const volatile uint32_t*)info != kStartInfoMagic) {
     Fail("no PVH start info");
