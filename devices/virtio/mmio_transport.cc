@@ -213,8 +213,11 @@ bool MmioTransport::WriteQueue(uint64_t guest_offset, uint32_t guest_value) {
   }
   VirtQueueState& queue = registers_.queues[registers_.guest_queue_index];
   if (guest_offset == mmio::kQueueReady) {
+    if (guest_value > 1) {
+      return false;
+    }
     queue.is_ready = guest_value == 1;
-    return guest_value <= 1;
+    return true;
   }
   if (queue.is_ready) {
     return false;
