@@ -1,0 +1,300 @@
+// VirtQueue: rings from empty to full and around, event indices, state, and every malformed chain.
+
+#include "devices/virtio/virt_queue.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "devices/virtio/virtio_ids.h"
+#include "gtest/gtest.h"
+#include "tests/fakes/chain_builder.h"
+#include "tests/fakes/fake_queue.h"
+#include "tests/fakes/test_memory.h"
+#include "tests/unit/devices/virtio/malformed_chains.h"
+
+namespace mayfly {
+namespace {
+
+constexpr uint64_t kRamBytes = 0x40000;
+constexpr uint64_t kBuffer = 0x20000;
+
+class VirtQueueTest : public testing::Test {
+ protected:
+  // A device's queue of the given size on a fresh driver's.
+  void Start(uint16_t size, const VirtQueue::Features& features = {}) {
+    driver.emplace(&memory, 0x1000, size);
+    Restart(driver->state(), features);
+  }
+  void Restart(const VirtQueueState& state, const VirtQueue::Features& features = {}) {
+    auto created = VirtQueue::Create(state, &memory, features);
+    ASSERT_TRUE(created.ok()) << created.status();
+    queue.emplace(*std::move(created));
+  }
+
+  static std::vector<VirtqDescriptor> OneByte() {
+    return ChainBuilder().Writable(kBuffer, 1).Build();
+  }
+
+  // Takes a chain that must be there.
+  uint16_t Pop() {
+    const auto popped = queue->Pop(chain);
+    EXPECT_TRUE(popped.ok()) << popped.status();
+    EXPECT_TRUE(popped.ok() && *popped);
+    return chain.head;
+  }
+  bool IsEmpty() {
+    const auto popped = queue->Pop(chain);
+    EXPECT_TRUE(popped.ok()) << popped.status();
+    return popped.ok() && !*popped;
+  }
+
+  GuestMemory memory = MakeTestMemory(kRamBytes);
+  std::optional<FakeQueue> driver;
+  std::optional<VirtQueue> queue;
+  DescriptorChain chain;
+};
+
+TEST_F(VirtQueueTest, GivesChainsInOrderAndTakesThemBackInAny) {
+  Start(8);
+  EXPECT_TRUE(IsEmpty());
+  const uint16_t first = driver->Add(OneByte());
+  const uint16_t second = driver->Add(OneByte());
+  EXPECT_EQ(Pop(), first);
+  EXPECT_EQ(Pop(), second);
+  EXPECT_TRUE(IsEmpty());
+  EXPECT_EQ(queue->in_flight_count(), 2);
+  queue->PushUsed(second, 7);
+  queue->PushUsed(first, 0);
+  EXPECT_EQ(queue->in_flight_count(), 0);
+  // Nothing is to be seen before it is published.
+  EXPECT_EQ(driver->used_index(), 0);
+  EXPECT_TRUE(queue->Publish());
+  const auto used = driver->TakeUsed();
+  ASSERT_TRUE(used.has_value());
+  EXPECT_EQ(used->head, second);
+  EXPECT_EQ(used->written_bytes, 7u);
+  EXPECT_EQ(driver->TakeUsed()->head, first);
+  EXPECT_FALSE(driver->TakeUsed().has_value());
+  EXPECT_FALSE(queue->Publish());
+}
+
+class VirtQueueSizeTest : public VirtQueueTest, public testing::WithParamInterface<uint16_t> {};
+
+INSTANTIATE_TEST_SUITE_P(Sizes, VirtQueueSizeTest, testing::Values(1, 2, 8, 256));
+
+TEST_P(VirtQueueSizeTest, WorksFullAndAroundTheEndOfItsIndices) {
+  const uint16_t size = GetParam();
+  Start(size, {.has_event_idx = true});
+  driver->SetUsedEvent(0);
+  uint32_t done = 0;
+  // More than 2^16 chains, so that every index wraps.
+  while (done < 66'000) {
+    for (uint16_t i = 0; i < size; ++i) {
+      driver->Add(OneByte());
+    }
+    for (uint16_t i = 0; i < size; ++i) {
+      ASSERT_TRUE(*queue->Pop(chain));
+      queue->PushUsed(chain.head, done + i);
+    }
+    ASSERT_TRUE(IsEmpty());
+    driver->SetUsedEvent(static_cast<uint16_t>(done + size - 1));
+    ASSERT_TRUE(queue->Publish());
+    for (uint16_t i = 0; i < size; ++i) {
+      ASSERT_EQ(driver->TakeUsed()->written_bytes, done + i);
+    }
+    ASSERT_FALSE(driver->TakeUsed().has_value());
+    done += size;
+  }
+}
+
+TEST_F(VirtQueueTest, UndoneChainsComeAgain) {
+  Start(8);
+  const uint16_t head = driver->Add(OneByte());
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_EQ(Pop(), head);
+    queue->UndoPop(head);
+    EXPECT_EQ(queue->in_flight_count(), 0);
+  }
+  EXPECT_EQ(Pop(), head);
+  EXPECT_TRUE(IsEmpty());
+  EXPECT_DEATH(queue->UndoPop(static_cast<uint16_t>(head + 1)), "");
+  EXPECT_DEATH(queue->PushUsed(static_cast<uint16_t>(head + 1), 0), "");
+}
+
+TEST_F(VirtQueueTest, WithoutEventIndexTheFlagSuppressesInterrupts) {
+  Start(8);
+  driver->SetNoInterrupt(true);
+  driver->Add(OneByte());
+  queue->PushUsed(Pop(), 0);
+  EXPECT_FALSE(queue->Publish());
+  EXPECT_EQ(driver->used_count(), 1);
+  driver->SetNoInterrupt(false);
+  driver->Add(OneByte());
+  queue->PushUsed(Pop(), 0);
+  EXPECT_TRUE(queue->Publish());
+}
+
+// 2.7.7: an interrupt when the used index passes the event index, and for no other.
+TEST_F(VirtQueueTest, WithEventIndexAnInterruptComesWhenTheIndexIsPassed) {
+  for (const uint16_t start : {uint16_t{0}, uint16_t{0xfffd}}) {
+    for (uint16_t event = 0; event < 8; ++event) {
+      for (uint16_t batch = 1; batch <= 8; ++batch) {
+        driver.emplace(&memory, 0x1000, uint16_t{8});
+        VirtQueueState state = driver->state();
+        state.next_avail = state.next_used = start;
+        driver->SetAvailIndex(start);
+        Restart(state, {.has_event_idx = true});
+        driver->SetUsedEvent(static_cast<uint16_t>(start + event));
+        driver->SetNoInterrupt(true);  // is not looked at
+        for (uint16_t i = 0; i < batch; ++i) {
+          driver->Add(OneByte());
+          queue->PushUsed(Pop(), 0);
+        }
+        ASSERT_EQ(queue->Publish(), event < batch) << start << " " << event << " " << batch;
+      }
+    }
+  }
+}
+
+TEST_F(VirtQueueTest, EnableNotificationSeesWhatCameMeanwhile) {
+  for (const bool has_event_idx : {false, true}) {
+    Start(8, {.has_event_idx = has_event_idx});
+    EXPECT_TRUE(queue->EnableNotification());
+    EXPECT_EQ(driver->avail_event(), 0);
+    driver->Add(OneByte());
+    EXPECT_FALSE(queue->EnableNotification());
+    queue->PushUsed(Pop(), 0);
+    EXPECT_TRUE(queue->EnableNotification());
+    EXPECT_EQ(driver->avail_event(), has_event_idx ? 1 : 0);
+    EXPECT_EQ(driver->used_flags(), 0);
+  }
+}
+
+TEST_F(VirtQueueTest, GoesOnFromItsState) {
+  Start(8);
+  driver->Add(OneByte());
+  driver->Add(OneByte());
+  queue->PushUsed(Pop(), 1);
+  queue->Publish();
+  const VirtQueueState state = queue->state();
+  EXPECT_EQ(state.next_avail, 1);
+  EXPECT_EQ(state.next_used, 1);
+  Restart(state);
+  queue->PushUsed(Pop(), 2);
+  EXPECT_TRUE(queue->Publish());
+  EXPECT_EQ(driver->TakeUsed()->written_bytes, 1u);
+  EXPECT_EQ(driver->TakeUsed()->written_bytes, 2u);
+  EXPECT_TRUE(IsEmpty());
+}
+
+struct BadState {
+  const char* name;
+  void (*change)(VirtQueueState& state);
+};
+
+std::string BadStateName(const testing::TestParamInfo<BadState>& info) { return info.param.name; }
+
+class VirtQueueBadStateTest : public VirtQueueTest, public testing::WithParamInterface<BadState> {};
+
+INSTANTIATE_TEST_SUITE_P(
+    Fields, VirtQueueBadStateTest,
+    testing::Values(
+        BadState{"SizeZero", [](VirtQueueState& state) { state.guest_size = 0; }},
+        BadState{"SizeNoPowerOfTwo", [](VirtQueueState& state) { state.guest_size = 3; }},
+        BadState{"SizeTooLarge", [](VirtQueueState& state) { state.guest_size = 512; }},
+        BadState{"Size65536", [](VirtQueueState& state) { state.guest_size = 0x10000; }},
+        BadState{"SizeHuge", [](VirtQueueState& state) { state.guest_size = 0x80000000; }},
+        BadState{"DescriptorsUnaligned",
+                 [](VirtQueueState& state) { state.guest_descriptors = GuestAddress(0x1008); }},
+        BadState{"AvailUnaligned",
+                 [](VirtQueueState& state) { state.guest_avail = GuestAddress(0x2001); }},
+        BadState{"UsedUnaligned",
+                 [](VirtQueueState& state) { state.guest_used = GuestAddress(0x3002); }},
+        BadState{"DescriptorsReachOutOfRam",
+                 [](VirtQueueState& state) {
+                   state.guest_descriptors = GuestAddress(kRamBytes - 8 * 16 + 16);
+                 }},
+        BadState{"AvailReachesOutOfRam",
+                 [](VirtQueueState& state) {
+                   state.guest_avail = GuestAddress(kRamBytes - (6 + 2 * 8) + 2);
+                 }},
+        BadState{"UsedReachesOutOfRam",
+                 [](VirtQueueState& state) {
+                   state.guest_used = GuestAddress(kRamBytes - (6 + 8 * 8) + 2);
+                 }},
+        BadState{
+            "DescriptorsWrap",
+            [](VirtQueueState& state) { state.guest_descriptors = GuestAddress(~uint64_t{0xf}); }},
+        BadState{"AvailWraps",
+                 [](VirtQueueState& state) { state.guest_avail = GuestAddress(~uint64_t{1}); }},
+        BadState{"UsedWraps",
+                 [](VirtQueueState& state) { state.guest_used = GuestAddress(~uint64_t{3}); }}),
+    BadStateName);
+
+TEST_P(VirtQueueBadStateTest, IsRefused) {
+  driver.emplace(&memory, 0x1000, uint16_t{8});
+  VirtQueueState state = driver->state();
+  EXPECT_TRUE(VirtQueue::Create(state, &memory, {}).ok());
+  GetParam().change(state);
+  EXPECT_EQ(VirtQueue::Create(state, &memory, {}).status().code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(VirtQueueTest, MayEndExactlyWhereRamEnds) {
+  const VirtQueueState good = FakeQueue(&memory, 0x1000, 8).state();
+  VirtQueueState state = good;
+  state.guest_descriptors = GuestAddress(kRamBytes - 8 * 16);
+  EXPECT_TRUE(VirtQueue::Create(state, &memory, {}).ok());
+  state = good;
+  state.guest_avail = GuestAddress(kRamBytes - (6 + 2 * 8));
+  EXPECT_TRUE(VirtQueue::Create(state, &memory, {}).ok());
+  state = good;
+  state.guest_used = GuestAddress(kRamBytes - (6 + 8 * 8) - 2);
+  EXPECT_TRUE(VirtQueue::Create(state, &memory, {}).ok());
+}
+
+class VirtQueueMalformedTest : public VirtQueueTest,
+                               public testing::WithParamInterface<MalformedChain> {};
+
+INSTANTIATE_TEST_SUITE_P(Chains, VirtQueueMalformedTest, testing::ValuesIn(MalformedChains()),
+                         MalformedChainName);
+
+TEST_P(VirtQueueMalformedTest, IsAnErrorThatTakesNothing) {
+  Start(256, {.has_event_idx = true, .has_indirect = true});
+  MalformedChainParts parts = {
+      .queue = *driver,
+      .memory = memory,
+      .valid = ChainBuilder().Readable(kBuffer, 16).Writable(kBuffer + 0x1000, 16).Build(),
+      .scratch = 0x8000,
+      .ram_end = kRamBytes};
+  GetParam().make(parts);
+  // Some are wrong only behind a first chain that is right.
+  for (int i = 0; i < 2; ++i) {
+    const auto popped = queue->Pop(chain);
+    if (!popped.ok()) {
+      EXPECT_EQ(queue->in_flight_count(), i);
+      EXPECT_EQ(driver->used_index(), 0);
+      return;
+    }
+    ASSERT_TRUE(*popped);
+  }
+  FAIL() << "the chain was taken";
+}
+
+// CVE-2026-45782: two chains with the same head in flight.
+TEST_F(VirtQueueTest, Cve2026_45782_DuplicateHeadInFlight) {
+  Start(8);
+  const uint16_t head = driver->Add(OneByte());
+  driver->MakeAvailable(head);
+  EXPECT_EQ(Pop(), head);
+  EXPECT_EQ(queue->Pop(chain).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(queue->in_flight_count(), 1);
+  // Once it is back, it may come again.
+  queue->PushUsed(head, 0);
+  EXPECT_EQ(Pop(), head);
+}
+
+}  // namespace
+}  // namespace mayfly
