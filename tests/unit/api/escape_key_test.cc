@@ -35,6 +35,11 @@ TEST_F(EscapeKeyTest, CommandsAreTakenOut) {
   EXPECT_EQ(commands_, (std::vector{EscapeKey::Command::kCtrlAltDel, EscapeKey::Command::kHelp}));
 }
 
+TEST_F(EscapeKeyTest, RAsksForTheDisksToBeOpenedAgain) {
+  EXPECT_EQ(Filter("\x01r"), "");
+  EXPECT_EQ(commands_, (std::vector{EscapeKey::Command::kReopenDisks}));
+}
+
 TEST_F(EscapeKeyTest, PrefixIsRememberedAcrossReads) {
   EXPECT_EQ(Filter("q\x01"), "q");
   EXPECT_EQ(Filter("x"), "");

@@ -62,5 +62,38 @@ TEST(RunOptionsTest, HelpNeedsNoKernelAndListsEveryFlag) {
   }
 }
 
+TEST(RunOptionsTest, TakesDisksAndCardsInTheirOrder) {
+  const auto options = Parse({"--kernel=k", "--initrd=i", "--vcpus", "4", "--disk", "path=a,ro",
+                              "--net=tap=t0", "--disk=path=b,queues=2", "--net", "tap=t1"});
+  ASSERT_TRUE(options.ok()) << options.status();
+  ASSERT_EQ(options->disks.size(), 2u);
+  EXPECT_EQ(options->disks[0].options.file.path, "a");
+  EXPECT_EQ(options->disks[0].options.queue_count, 4u);
+  EXPECT_EQ(options->disks[1].options.file.path, "b");
+  EXPECT_EQ(options->disks[1].options.queue_count, 2u);
+  ASSERT_EQ(options->networks.size(), 2u);
+  EXPECT_EQ(options->networks[1].tap_name, "t1");
+  EXPECT_EQ(options->command_line.find("root="), std::string::npos);
+}
+
+TEST(RunOptionsTest, BootsFromTheFirstDiskWhenNothingElseIsSaid) {
+  EXPECT_THAT(Parse({"--kernel=k", "--disk=path=a"})->command_line, HasSubstr(" root=/dev/vda rw"));
+  EXPECT_THAT(Parse({"--kernel=k", "--disk=path=a,ro"})->command_line,
+              HasSubstr(" root=/dev/vda ro"));
+  EXPECT_EQ(Parse({"--kernel=k", "--disk=path=a", "--cmdline=quiet"})->command_line, "quiet");
+}
+
+TEST(RunOptionsTest, RefusesMoreQueuesThanVcpus) {
+  EXPECT_EQ(Parse({"--kernel=k", "--disk=path=a,queues=2"}).status().message(),
+            "--disk queues: must be at most the number of vCPUs, 1");
+}
+
+TEST(RunOptionsTest, RefusalsNameTheDeviceFlag) {
+  EXPECT_EQ(Parse({"--kernel=k", "--disk", "path=a,bogus"}).status().message(),
+            "--disk: 'bogus' is not a setting of it");
+  EXPECT_EQ(Parse({"--kernel=k", "--net", "mtu=5"}).status().message(),
+            "--net: mtu: must be a number from 68 to 65535, not '5'");
+}
+
 }  // namespace
 }  // namespace mayfly
