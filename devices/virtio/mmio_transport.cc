@@ -22,25 +22,6 @@ constexpr uint64_t kRingFeatures =
 
 constexpr int kMaxWarnings = 8;
 
-constexpr uint32_t kStatusAfterDriver = kStatusAcknowledge | kStatusDriver;
-constexpr uint32_t kStatusAfterFeatures = kStatusAfterDriver | kStatusFeaturesOk;
-constexpr uint32_t kStatusComplete = kStatusAfterFeatures | kStatusDriverOk;
-
-constexpr int kFeaturePageBits = 32;
-
-// The half of a set of feature bits that a page register selects; there are two.
-uint32_t FeaturePage(uint64_t features, uint32_t page) {
-  return page < 2 ? static_cast<uint32_t>(features >> (page * kFeaturePageBits)) : 0;
-}
-
-void SetLow(GuestAddress& address, uint32_t guest_value) {
-  address = GuestAddress((address.value() & ~uint64_t{0xffffffff}) | guest_value);
-}
-
-void SetHigh(GuestAddress& address, uint32_t guest_value) {
-  address = GuestAddress((address.value() & 0xffffffff) | (uint64_t{guest_value} << 32));
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<MmioTransport>> MmioTransport::Create(
@@ -72,16 +53,12 @@ MmioTransport::MmioTransport(EventLoop* loop, const GuestMemory* memory, IrqLine
       memory_(memory),
       irq_(irq),
       options_(std::move(options)),
+      registers_(device->offered_features() | kRingFeatures, device->queue_count()),
       config_(device->config()),
       work_signal_(loop, [this] { OnWork(); }),
       io_(loop),
       device_(std::move(device)) {
   device_->AttachTo(this);
-  registers_.queues.resize(device_->queue_count());
-}
-
-uint64_t MmioTransport::offered_features() const {
-  return device_->offered_features() | kRingFeatures;
 }
 
 void MmioTransport::Read(uint64_t guest_offset, std::span<uint8_t> data) {
@@ -122,26 +99,8 @@ uint32_t MmioTransport::ReadRegister(uint64_t guest_offset) {
       break;
   }
   const MutexLock lock(&mutex_);
-  switch (guest_offset) {
-    case mmio::kDeviceFeatures:
-      return FeaturePage(offered_features(), registers_.device_features_page);
-    case mmio::kQueueNumMax:
-      return selected_queue() != nullptr ? kQueueMaxSize : 0;
-    case mmio::kQueueReady:
-      return selected_queue() != nullptr && selected_queue()->is_ready ? 1 : 0;
-    case mmio::kStatus:
-      return registers_.status;
-    case mmio::kConfigGeneration:
-      return config_generation_;
-    default:
-      return 0;
-  }
-}
-
-const VirtQueueState* MmioTransport::selected_queue() const {
-  return registers_.guest_queue_index < registers_.queues.size()
-             ? &registers_.queues[registers_.guest_queue_index]
-             : nullptr;
+  return guest_offset == mmio::kConfigGeneration ? config_generation_
+                                                 : registers_.Read(guest_offset);
 }
 
 void MmioTransport::Write(uint64_t guest_offset, std::span<const uint8_t> guest_data) {
@@ -150,138 +109,41 @@ void MmioTransport::Write(uint64_t guest_offset, std::span<const uint8_t> guest_
     return;
   }
   uint32_t guest_value = 0;
-  if (guest_data.size() != sizeof(guest_value) || guest_offset % sizeof(guest_value) != 0) {
-    counters_.ignored_writes.fetch_add(1, std::memory_order_relaxed);
-    return;
+  if (guest_data.size() == sizeof(guest_value) && guest_offset % sizeof(guest_value) == 0) {
+    std::memcpy(&guest_value, guest_data.data(), sizeof(guest_value));
+    if (WriteRegister(guest_offset, guest_value)) {
+      return;
+    }
   }
-  std::memcpy(&guest_value, guest_data.data(), sizeof(guest_value));
-  WriteRegister(guest_offset, guest_value);
+  counters_.ignored_writes.fetch_add(1, std::memory_order_relaxed);
 }
 
-void MmioTransport::WriteRegister(uint64_t guest_offset, uint32_t guest_value) {
+bool MmioTransport::WriteRegister(uint64_t guest_offset, uint32_t guest_value) {
   if (guest_offset == mmio::kQueueNotify) {
     Notify(guest_value);
-    return;
+    return true;
+  }
+  if (guest_offset == mmio::kInterruptAck) {
+    interrupt_status_.fetch_and(~guest_value, std::memory_order_acq_rel);
+    return true;
   }
   const MutexLock lock(&mutex_);
-  if (wants_reset_ && !(guest_offset == mmio::kStatus && guest_value == 0)) {
-    counters_.ignored_writes.fetch_add(1, std::memory_order_relaxed);
-    return;
-  }
-  if (!WriteLocked(guest_offset, guest_value)) {
-    counters_.ignored_writes.fetch_add(1, std::memory_order_relaxed);
-  }
-}
-
-bool MmioTransport::WriteLocked(uint64_t guest_offset, uint32_t guest_value) {
-  switch (guest_offset) {
-    case mmio::kDeviceFeaturesSel:
-      registers_.device_features_page = guest_value;
-      return true;
-    case mmio::kDriverFeaturesSel:
-      registers_.driver_features_page = guest_value;
-      return true;
-    case mmio::kDriverFeatures:
-      return WriteDriverFeatures(guest_value);
-    case mmio::kQueueSel:
-      registers_.guest_queue_index = guest_value;
-      return true;
-    case mmio::kInterruptAck:
-      interrupt_status_.fetch_and(~guest_value, std::memory_order_acq_rel);
-      return true;
-    case mmio::kStatus:
-      return WriteStatus(guest_value);
-    default:
-      return WriteQueue(guest_offset, guest_value);
-  }
-}
-
-bool MmioTransport::WriteDriverFeatures(uint32_t guest_value) {
-  const uint32_t page = registers_.driver_features_page;
-  if (registers_.status != kStatusAfterDriver || page >= 2) {
+  if (wants_reset_ && (guest_offset != mmio::kStatus || guest_value != 0)) {
     return false;
   }
-  const int shift = static_cast<int>(page) * kFeaturePageBits;
-  registers_.driver_features &= ~(uint64_t{0xffffffff} << shift);
-  registers_.driver_features |= uint64_t{guest_value} << shift;
-  return true;
-}
-
-bool MmioTransport::WriteQueue(uint64_t guest_offset, uint32_t guest_value) {
-  if (registers_.status != kStatusAfterFeatures || selected_queue() == nullptr) {
-    return false;
-  }
-  VirtQueueState& queue = registers_.queues[registers_.guest_queue_index];
-  if (guest_offset == mmio::kQueueReady) {
-    if (guest_value > 1) {
+  switch (registers_.Write(guest_offset, guest_value)) {
+    case MmioRegisterFile::Effect::kIgnored:
       return false;
-    }
-    queue.is_ready = guest_value == 1;
-    return true;
-  }
-  if (queue.is_ready) {
-    return false;
-  }
-  switch (guest_offset) {
-    case mmio::kQueueNum:
-      queue.guest_size = guest_value;
+    case MmioRegisterFile::Effect::kActivate:
+      wants_activation_ = true;
+      is_in_use_ = true;
+      work_signal_.Raise();
       return true;
-    case mmio::kQueueDescLow:
-      SetLow(queue.guest_descriptors, guest_value);
+    case MmioRegisterFile::Effect::kReset:
+      Reset();
       return true;
-    case mmio::kQueueDescHigh:
-      SetHigh(queue.guest_descriptors, guest_value);
+    case MmioRegisterFile::Effect::kNone:
       return true;
-    case mmio::kQueueDriverLow:
-      SetLow(queue.guest_avail, guest_value);
-      return true;
-    case mmio::kQueueDriverHigh:
-      SetHigh(queue.guest_avail, guest_value);
-      return true;
-    case mmio::kQueueDeviceLow:
-      SetLow(queue.guest_used, guest_value);
-      return true;
-    case mmio::kQueueDeviceHigh:
-      SetHigh(queue.guest_used, guest_value);
-      return true;
-    default:
-      return false;
-  }
-}
-
-bool MmioTransport::WriteStatus(uint32_t guest_status) {
-  if (guest_status == 0) {
-    Reset();
-    return true;
-  }
-  if ((guest_status & kStatusFailed) != 0 || (registers_.status & kStatusFailed) != 0) {
-    // The driver gave up; only a reset leads out.
-    const bool is_news = (registers_.status & kStatusFailed) == 0;
-    registers_.status |= kStatusFailed;
-    return is_news;
-  }
-  const uint32_t status = registers_.status;
-  const bool is_legal = (status == 0 && guest_status == kStatusAcknowledge) ||
-                        (status == kStatusAcknowledge && guest_status == kStatusAfterDriver) ||
-                        (status == kStatusAfterDriver && guest_status == kStatusAfterFeatures) ||
-                        (status == kStatusAfterFeatures && guest_status == kStatusComplete);
-  if (!is_legal) {
-    return guest_status == status;
-  }
-  if (guest_status == kStatusAfterFeatures) {
-    // 2.2.1, 6.1: no more than was offered, and never without VERSION_1. The driver reads the
-    // status back to see whether its choice was taken.
-    const bool is_taken = (registers_.driver_features & ~offered_features()) == 0 &&
-                          (registers_.driver_features & kFeatureVersion1) != 0;
-    if (!is_taken) {
-      return false;
-    }
-  }
-  registers_.status = guest_status;
-  if (guest_status == kStatusComplete) {
-    wants_activation_ = true;
-    is_in_use_ = true;
-    work_signal_.Raise();
   }
   return true;
 }
@@ -289,7 +151,7 @@ bool MmioTransport::WriteStatus(uint32_t guest_status) {
 // Waits on the vCPU thread; see the class comment.
 void MmioTransport::Reset() {
   if (!is_in_use_) {
-    ClearRegisters();
+    Clear();
     return;
   }
   wants_reset_ = true;
@@ -299,9 +161,8 @@ void MmioTransport::Reset() {
   }
 }
 
-void MmioTransport::ClearRegisters() {
-  registers_ = Registers();
-  registers_.queues.resize(queue_event_fds_.size());
+void MmioTransport::Clear() {
+  registers_.Clear();
   interrupt_status_.store(0, std::memory_order_release);
 }
 
@@ -343,7 +204,7 @@ void MmioTransport::SetNeedsReset(absl::string_view reason) {
   Warn(reason);
   {
     const MutexLock lock(&mutex_);
-    registers_.status |= kStatusNeedsReset;
+    registers_.SetNeedsReset();
   }
   // 2.1.2: with DRIVER_OK set, which it is, the driver is told.
   Interrupt(mmio::kInterruptConfig);
@@ -373,7 +234,7 @@ void MmioTransport::OnWork() {
 }
 
 void MmioTransport::Activate() {
-  Registers registers;
+  MmioRegisterFile registers(0, 0);
   {
     const MutexLock lock(&mutex_);
     registers = registers_;
@@ -386,27 +247,28 @@ void MmioTransport::Activate() {
   }
   counters_.activations.fetch_add(1, std::memory_order_relaxed);
   is_active_ = true;
-  device_->Activate(registers.driver_features, *std::move(queues));
-  // Notifications that came before are lost on the eventfds.
-  for (size_t i = 0; i < registers.queues.size(); ++i) {
+  device_->Activate(registers.driver_features(), *std::move(queues));
+  // Notifications that came before were not passed on.
+  for (size_t i = 0; i < queue_event_fds_.size(); ++i) {
     device_->OnNotification(i);
   }
 }
 
 absl::StatusOr<std::vector<std::unique_ptr<VirtQueue>>> MmioTransport::CreateQueues(
-    const Registers& registers) {
+    const MmioRegisterFile& registers) const {
+  const uint64_t driver_features = registers.driver_features();
   const VirtQueue::Features features = {
-      .has_event_idx = (registers.driver_features & kFeatureRingEventIdx) != 0,
-      .has_indirect = (registers.driver_features & kFeatureRingIndirectDesc) != 0};
+      .has_event_idx = (driver_features & kFeatureRingEventIdx) != 0,
+      .has_indirect = (driver_features & kFeatureRingIndirectDesc) != 0};
   std::vector<std::unique_ptr<VirtQueue>> queues;
-  for (size_t i = 0; i < registers.queues.size(); ++i) {
+  for (const VirtQueueState& state : registers.queues()) {
     queues.emplace_back();
-    if (!registers.queues[i].is_ready) {
+    if (!state.is_ready) {
       continue;
     }
-    auto queue = VirtQueue::Create(registers.queues[i], memory_, features);
+    auto queue = VirtQueue::Create(state, memory_, features);
     if (!queue.ok()) {
-      return Annotate(queue.status(), absl::StrCat("queue ", i));
+      return Annotate(queue.status(), absl::StrCat("queue ", queues.size() - 1));
     }
     queues.back() = std::make_unique<VirtQueue>(*std::move(queue));
   }
@@ -417,7 +279,7 @@ void MmioTransport::Deactivate() {
   auto done = [this] {
     is_deactivating_ = false;
     const MutexLock lock(&mutex_);
-    ClearRegisters();
+    Clear();
     is_in_use_ = false;
     wants_reset_ = false;
     reset_done_.NotifyAll();

@@ -22,18 +22,14 @@
 #include "base/owned_fd.h"
 #include "devices/bus_device.h"
 #include "devices/irq_line.h"
+#include "devices/virtio/mmio_register_file.h"
 #include "devices/virtio/virtio_device.h"
 
 namespace mayfly {
 
-// Virtio 1.2, sections 2.1 (status), 2.2 (features), 3.1 (initialization) and 4.2 (registers).
 // Owned by MicroVm; made and destroyed on the loop thread. Registers are read and written on vCPU
-// threads, under one mutex; the device is told on the loop.
-//
-// The legal way of the status is 0, 1, 3, 11, 15; a driver may add FAILED at any time, and writes 0
-// to start again. Other writes are ignored, as are writes to registers that the status does not
-// allow to change: features before DRIVER or after FEATURES_OK, queue registers before FEATURES_OK,
-// after DRIVER_OK, and but for QueueReady itself once a queue is ready. What is ignored is counted.
+// threads, under one mutex, by the rules of MmioRegisterFile; what is ignored is counted. The
+// device is told on the loop.
 //
 // Reset is the one register write that waits: drivers of this transport free their rings right
 // after it, so it returns when the device holds nothing of the guest's memory any more. Meanwhile
@@ -80,16 +76,6 @@ class MmioTransport : public BusDevice, private VirtioTransport {
   const Counters& counters() const { return counters_; }
 
  private:
-  // What the guest sees in the registers and what the loop is to do.
-  struct Registers {
-    uint32_t status = 0;
-    uint32_t device_features_page = 0;
-    uint32_t driver_features_page = 0;
-    uint64_t driver_features = 0;
-    uint32_t guest_queue_index = 0;
-    std::vector<VirtQueueState> queues;
-  };
-
   MmioTransport(EventLoop* loop, const GuestMemory* memory, IrqLine* irq,
                 std::unique_ptr<VirtioDevice> device, Options options);
 
@@ -98,20 +84,12 @@ class MmioTransport : public BusDevice, private VirtioTransport {
   void UpdateConfig(std::vector<uint8_t> config) override;
   void SetNeedsReset(absl::string_view reason) override;
 
-  uint64_t offered_features() const;
   uint32_t ReadRegister(uint64_t guest_offset) ABSL_LOCKS_EXCLUDED(mutex_);
   void ReadConfig(uint64_t guest_offset, std::span<uint8_t> data) ABSL_LOCKS_EXCLUDED(mutex_);
-  void WriteRegister(uint64_t guest_offset, uint32_t guest_value) ABSL_LOCKS_EXCLUDED(mutex_);
   // False when the register is not to be written now.
-  bool WriteLocked(uint64_t guest_offset, uint32_t guest_value)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  bool WriteDriverFeatures(uint32_t guest_value) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  bool WriteQueue(uint64_t guest_offset, uint32_t guest_value)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  bool WriteStatus(uint32_t guest_status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool WriteRegister(uint64_t guest_offset, uint32_t guest_value) ABSL_LOCKS_EXCLUDED(mutex_);
   void Reset() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void ClearRegisters() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  const VirtQueueState* selected_queue() const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  void Clear() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   void Notify(uint32_t guest_queue_index);
   void Interrupt(uint32_t reason);
@@ -121,7 +99,8 @@ class MmioTransport : public BusDevice, private VirtioTransport {
   void OnWork();
   void Activate();
   void Deactivate();
-  absl::StatusOr<std::vector<std::unique_ptr<VirtQueue>>> CreateQueues(const Registers& registers);
+  absl::StatusOr<std::vector<std::unique_ptr<VirtQueue>>> CreateQueues(
+      const MmioRegisterFile& registers) const;
 
   EventLoop* const loop_;
   const GuestMemory* const memory_;
@@ -132,7 +111,7 @@ class MmioTransport : public BusDevice, private VirtioTransport {
 
   Mutex mutex_;
   Condition reset_done_;
-  Registers registers_ ABSL_GUARDED_BY(mutex_);
+  MmioRegisterFile registers_ ABSL_GUARDED_BY(mutex_);
   std::vector<uint8_t> config_ ABSL_GUARDED_BY(mutex_);
   // Never starts again, so that a driver notices every change.
   uint32_t config_generation_ ABSL_GUARDED_BY(mutex_) = 0;
