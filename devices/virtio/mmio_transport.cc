@@ -49,8 +49,7 @@ absl::StatusOr<std::unique_ptr<MmioTransport>> MmioTransport::Create(
 
 MmioTransport::MmioTransport(EventLoop* loop, const GuestMemory* memory, IrqLine* irq,
                              std::unique_ptr<VirtioDevice> device, Options options)
-    : loop_(loop),
-      memory_(memory),
+    : memory_(memory),
       irq_(irq),
       options_(std::move(options)),
       registers_(device->offered_features() | kRingFeatures, device->queue_count()),

@@ -102,7 +102,6 @@ class MmioTransport : public BusDevice, private VirtioTransport {
   absl::StatusOr<std::vector<std::unique_ptr<VirtQueue>>> CreateQueues(
       const MmioRegisterFile& registers) const;
 
-  EventLoop* const loop_;
   const GuestMemory* const memory_;
   IrqLine* const irq_;
   const Options options_;
