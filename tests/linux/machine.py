@@ -24,6 +24,7 @@ class Machine:
         self.bzimage = os.path.join(kernel, "bzImage")
         self.initramfs = os.path.join(rootfs, "initramfs.cpio")
         self.debian_vmlinuz = os.environ.get("MAYFLY_DEBIAN_VMLINUZ", "")
+        self.full_rootfs = os.path.join(os.environ.get("MAYFLY_FULL_ROOTFS", ""), "rootfs.ext4")
 
     def command(self, extra="", kernel=None, initramfs=None, flags=()):
         return [MAYFLY, "run", "--kernel", kernel or self.vmlinux, "--initrd", initramfs or self.initramfs,
