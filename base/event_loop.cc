@@ -21,6 +21,9 @@ constexpr uint64_t kNoOperation = 0;
 
 constexpr int64_t kCancelRetryUs = 10'000;
 
+// Looks at memory for each look at the clock: about a microsecond's worth.
+constexpr int kSpinsPerClock = 16;
+
 Operation* OperationOf(uint64_t user_data) {
   // The kernel gives back the pointer that Start stored.
   return reinterpret_cast<Operation*>(user_data);
@@ -38,13 +41,15 @@ absl::StatusOr<std::unique_ptr<EventLoop>> EventLoop::Create(const Options& opti
   if (!wake_fd.is_open()) {
     return ErrnoError("eventfd");
   }
-  return std::unique_ptr<EventLoop>(new EventLoop(std::move(ring), std::move(wake_fd)));
+  return std::unique_ptr<EventLoop>(
+      new EventLoop(std::move(ring), std::move(wake_fd), options.spin_max_us));
 }
 
-EventLoop::EventLoop(Ring ring, OwnedFd wake_fd)
+EventLoop::EventLoop(Ring ring, OwnedFd wake_fd, int64_t spin_max_us)
     : ring_(std::move(ring)),
       wake_fd_(std::move(wake_fd)),
       waker_(wake_fd_.get()),
+      spin_window_(spin_max_us),
       post_signal_(this, [this] { RunPosted(); }),
       cancel_retry_(this, [this] { RetryCancels(); }),
       wake_group_(this) {
@@ -112,6 +117,7 @@ absl::Status EventLoop::Turn() {
   }
   waker_.RunRaised();
   RunReady();
+  RunPollSources();
   RunTurnEnds();
   return wake_status_;
 }
@@ -129,12 +135,96 @@ absl::Status EventLoop::SubmitAndWait() {
   if (const std::optional<int64_t> deadline_us = timers_.NextDeadlineUs()) {
     timeout_us = std::max<int64_t>(*deadline_us - MonotonicTimeUs(), 0);
   }
-  if (!ready_.empty() || !turn_ends_.empty() || timeout_us == 0 || !waker_.PrepareSleep()) {
+  if (!ready_.empty() || !turn_ends_.empty() || timeout_us == 0 || HasPolledWork()) {
     return ring_.Submit();
   }
+  if (poll_sources_.empty()) {
+    return Sleep(timeout_us);
+  }
+  // What the kernel does at once is worth another turn, without wake-ups asked for.
+  if (ring_.HasEntries()) {
+    RETURN_IF_ERROR(ring_.Submit());
+  }
+  if (ring_.HasCompletions() || (IsSpinningUseful() && Spin(timeout_us))) {
+    return ring_.HasTaskWork() ? ring_.Submit() : absl::OkStatus();
+  }
+  return Sleep(timeout_us);
+}
+
+absl::Status EventLoop::Sleep(std::optional<int64_t> timeout_us) {
+  if (!RequestWakeups() || !waker_.PrepareSleep()) {
+    return ring_.Submit();
+  }
+  const int64_t start_us = poll_sources_.empty() ? 0 : MonotonicTimeUs();
   const absl::Status status = ring_.SubmitAndWait(timeout_us);
   waker_.EndSleep();
+  if (!poll_sources_.empty()) {
+    spin_window_.OnSlept(MonotonicTimeUs() - start_us);
+  }
   return status;
+}
+
+bool EventLoop::IsSpinningUseful() {
+  for (PollSource* source = poll_sources_.front(); source != nullptr;
+       source = poll_sources_.Next(source)) {
+    if (source->IsWaitingForKernel()) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool EventLoop::Spin(std::optional<int64_t> timeout_us) {
+  const int64_t window_us = spin_window_.NextUs();
+  if (window_us == 0) {
+    return false;
+  }
+  const int64_t end_us = MonotonicTimeUs() + std::min(window_us, timeout_us.value_or(window_us));
+  while (true) {
+    for (int i = 0; i < kSpinsPerClock; ++i) {
+      if (ring_.HasCompletions() || waker_.HasRaised() || HasPolledWork()) {
+        spin_window_.OnFound();
+        return true;
+      }
+      __builtin_ia32_pause();
+    }
+    if (MonotonicTimeUs() >= end_us) {
+      spin_window_.OnVain();
+      return false;
+    }
+  }
+}
+
+bool EventLoop::HasPolledWork() {
+  for (PollSource* source = poll_sources_.front(); source != nullptr;
+       source = poll_sources_.Next(source)) {
+    if (source->HasWork()) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool EventLoop::RequestWakeups() {
+  for (PollSource* source = poll_sources_.front(); source != nullptr;
+       source = poll_sources_.Next(source)) {
+    if (!source->RequestWakeup()) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// A source may leave the list in its DoWork; the rest then waits for the next turn, which finds its
+// work before sleeping.
+void EventLoop::RunPollSources() {
+  for (PollSource* source = poll_sources_.front(); source != nullptr;) {
+    PollSource* next = poll_sources_.Next(source);
+    if (source->HasWork()) {
+      source->DoWork();
+    }
+    source = next != nullptr && next->is_linked() ? next : nullptr;
+  }
 }
 
 void EventLoop::Reap() {

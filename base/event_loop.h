@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -20,7 +21,9 @@
 #include "base/operation.h"
 #include "base/operation_group.h"
 #include "base/owned_fd.h"
+#include "base/poll_source.h"
 #include "base/ring.h"
+#include "base/spin_window.h"
 #include "base/timer.h"
 #include "base/turn_end.h"
 
@@ -37,7 +40,8 @@ namespace mayfly {
 //
 // I/O is started through OperationGroup, timers are Timer, wake-ups from other threads are
 // LoopSignal. A turn of the loop: submit everything queued and wait (one system call), then run the
-// callbacks of due timers, raised signals and completed operations, then those of TurnEnds.
+// callbacks of due timers, raised signals and completed operations, the work of PollSources, then
+// the callbacks of TurnEnds.
 class EventLoop {
  public:
   struct Options {
@@ -45,6 +49,8 @@ class EventLoop {
     // several calls.
     uint32_t entry_count = 256;
     Ring::Setup setup = Ring::Setup::kBest;
+    // How long to look for the work of PollSources before sleeping, at most; 0 for not at all.
+    int64_t spin_max_us = 50;
   };
 
   // Errors: "io_uring_setup: reason"; FailedPrecondition when the host has io_uring disabled.
@@ -73,15 +79,24 @@ class EventLoop {
  private:
   friend class LoopSignal;
   friend class OperationGroup;
+  friend class PollSource;
   friend class Timer;
   friend class TurnEnd;
 
-  EventLoop(Ring ring, OwnedFd wake_fd);
+  EventLoop(Ring ring, OwnedFd wake_fd, int64_t spin_max_us);
 
   void CheckThread() const;
   // Submits what is queued and waits when nothing is ready, then runs what is.
   absl::Status Turn();
   absl::Status SubmitAndWait();
+  absl::Status Sleep(std::optional<int64_t> timeout_us);
+  // Looks for work for a while. True when there is some, so that the loop must not sleep.
+  bool Spin(std::optional<int64_t> timeout_us);
+  bool HasPolledWork();
+  bool IsSpinningUseful();
+  // Asks all sources for a wake-up. False when one has work already.
+  bool RequestWakeups();
+  void RunPollSources();
   // Moves the kernel's completions to ready_.
   void Reap();
   void RunReady();
@@ -115,6 +130,8 @@ class EventLoop {
   // Requested for the end of this turn; those that run now are in running_turn_ends_.
   IntrusiveList<TurnEnd, TurnEndTag> turn_ends_;
   IntrusiveList<TurnEnd, TurnEndTag> running_turn_ends_;
+  IntrusiveList<PollSource, PollSourceTag> poll_sources_;
+  SpinWindow spin_window_;
   bool is_stopping_ = false;
   // Not OK once the wake-up eventfd cannot be read.
   absl::Status wake_status_;

@@ -57,6 +57,9 @@ class LoopWaker {
   // Detaches every signal.
   ~LoopWaker();
 
+  // Loop thread: whether a signal was raised that has not run.
+  bool HasRaised() const { return raised_.load(std::memory_order_relaxed) != nullptr; }
+
   // Loop thread: call before sleeping. False when signals are raised; the loop must not sleep then.
   bool PrepareSleep();
   // Loop thread: call after sleeping.

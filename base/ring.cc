@@ -21,14 +21,17 @@ struct FlagSet {
 
 // Best first: what Linux 6.1, 6.0, 5.19, 5.18 and 5.15 have. DEFER_TASKRUN finishes requests only
 // when this thread asks for completions, instead of interrupting it; COOP_TASKRUN is the nearest
-// thing before it. SUBMIT_ALL goes on after an entry the kernel refuses.
+// thing before it, and TASKRUN_FLAG says when there is something to ask for. SUBMIT_ALL goes on
+// after an entry the kernel refuses.
 constexpr std::array<FlagSet, 5> kFlagSets = {{
     {IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_COOP_TASKRUN |
+         IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SUBMIT_ALL,
+     "SINGLE_ISSUER|DEFER_TASKRUN|COOP_TASKRUN|TASKRUN_FLAG|SUBMIT_ALL"},
+    {IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG |
          IORING_SETUP_SUBMIT_ALL,
-     "SINGLE_ISSUER|DEFER_TASKRUN|COOP_TASKRUN|SUBMIT_ALL"},
-    {IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_SUBMIT_ALL,
-     "SINGLE_ISSUER|COOP_TASKRUN|SUBMIT_ALL"},
-    {IORING_SETUP_COOP_TASKRUN | IORING_SETUP_SUBMIT_ALL, "COOP_TASKRUN|SUBMIT_ALL"},
+     "SINGLE_ISSUER|COOP_TASKRUN|TASKRUN_FLAG|SUBMIT_ALL"},
+    {IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SUBMIT_ALL,
+     "COOP_TASKRUN|TASKRUN_FLAG|SUBMIT_ALL"},
     {IORING_SETUP_SUBMIT_ALL, "SUBMIT_ALL"},
     {0, "no flags"},
 }};
@@ -120,6 +123,14 @@ absl::Status Ring::SubmitAndWait(std::optional<int64_t> timeout_us) {
   }
   return absl::OkStatus();
 }
+
+bool Ring::HasTaskWork() const {
+  return (IO_URING_READ_ONCE(*ring_->sq.kflags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
+}
+
+bool Ring::HasCompletions() const { return io_uring_cq_ready(ring_.get()) > 0 || HasTaskWork(); }
+
+bool Ring::HasEntries() const { return io_uring_sq_ready(ring_.get()) > 0; }
 
 void Ring::TakeCompletions(absl::FunctionRef<void(uint64_t user_data, int32_t result)> completed) {
   unsigned head = 0;

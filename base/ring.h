@@ -39,6 +39,12 @@ class Ring {
   // The same, and waits for a completion, for at most `timeout_us` (0 or more) when given. Returns
   // OK as well when a signal or the timeout ended the wait.
   absl::Status SubmitAndWait(std::optional<int64_t> timeout_us);
+  // Whether there are completions that come with the next Submit only.
+  bool HasTaskWork() const;
+  // Whether there are completions to take, or such.
+  bool HasCompletions() const;
+  // Entries taken and not yet handed to the kernel.
+  bool HasEntries() const;
   // Calls `completed` for each completion there is and takes it off the ring.
   void TakeCompletions(absl::FunctionRef<void(uint64_t user_data, int32_t result)> completed);
 

@@ -20,6 +20,10 @@ namespace {
 
 constexpr int kMaxWarnings = 8;
 
+// What is taken from a queue before the loop looks at everything else again.
+constexpr int kTurnRequests = 64;
+constexpr uint64_t kTurnBytes = 128 << 10;
+
 const char* VerbOf(BlockRequestType type) {
   switch (type) {
     case BlockRequestType::kIn:
@@ -51,7 +55,8 @@ absl::StatusOr<std::unique_ptr<BlockDevice>> BlockDevice::Create(EventLoop* loop
 }
 
 BlockDevice::BlockDevice(EventLoop* loop, BlockDeviceOptions options, BackingFile file)
-    : loop_(loop),
+    : PollSource(loop),
+      loop_(loop),
       options_(std::move(options)),
       features_(BlockFeatures({.is_read_only = options_.file.is_read_only,
                                .has_flush = options_.cache_type == CacheType::kWriteback,
@@ -81,6 +86,7 @@ BlockLimits BlockDevice::limits() const {
 
 void BlockDevice::Activate(uint64_t /*features*/, std::vector<std::unique_ptr<VirtQueue>> queues) {
   queues_ = std::move(queues);
+  StartPolling();
 }
 
 void BlockDevice::OnNotification(size_t queue_index) {
@@ -94,16 +100,35 @@ void BlockDevice::ProcessQueues() {
   }
 }
 
+// What is left is found by the loop before it sleeps. Large requests are so handed over one or two
+// at a time, and the guest gets the first answers while the next request is being worked on.
 void BlockDevice::ProcessQueue(size_t queue_index) {
-  // Ends: heads come back to the driver at the end of the turn only, so that at most a queue's size
-  // of chains is taken in one go.
-  while (ProcessNext(queue_index)) {
+  turn_bytes_ = 0;
+  for (int i = 0; i < kTurnRequests && turn_bytes_ < kTurnBytes; ++i) {
+    if (!ProcessNext(queue_index)) {
+      return;
+    }
   }
 }
 
+bool BlockDevice::IsHeldUp() const {
+  return replacement_.has_value() || is_quiescing_ || limiter_.is_blocked();
+}
+
+bool BlockDevice::HasWork() {
+  return !IsHeldUp() && std::any_of(queues_.begin(), queues_.end(), [](const auto& queue) {
+    return queue != nullptr && queue->HasAvailable();
+  });
+}
+
+bool BlockDevice::RequestWakeup() {
+  return IsHeldUp() || std::all_of(queues_.begin(), queues_.end(), [](const auto& queue) {
+           return queue == nullptr || queue->EnableNotification();
+         });
+}
+
 bool BlockDevice::ProcessNext(size_t queue_index) {
-  if (queue_index >= queues_.size() || queues_[queue_index] == nullptr ||
-      replacement_.has_value() || is_quiescing_ || limiter_.is_blocked()) {
+  if (queue_index >= queues_.size() || queues_[queue_index] == nullptr || IsHeldUp()) {
     return false;
   }
   VirtQueue& queue = *queues_[queue_index];
@@ -112,7 +137,7 @@ bool BlockDevice::ProcessNext(size_t queue_index) {
   const absl::StatusOr<bool> has_request = queue.Pop(request->chain);
   if (has_request.ok() && !*has_request) {
     ReturnRequest(request);
-    return !queue.EnableNotification();
+    return false;
   }
   const absl::StatusOr<BlockStatus> verdict =
       has_request.ok() ? request->Parse(limits()) : has_request.status();
@@ -133,6 +158,7 @@ bool BlockDevice::ProcessNext(size_t queue_index) {
   if (!IsWithinRate(request)) {
     return false;
   }
+  turn_bytes_ += request->data_bytes;
   Begin(request);
   return true;
 }
@@ -160,6 +186,7 @@ void BlockDevice::Begin(BlockRequest* request) {
     return;
   }
   ++in_flight_count_;
+  worker_count_ += executor_.NeedsWorker(*request) ? 1U : 0U;
   executor_.Start(request);
 }
 
@@ -173,6 +200,7 @@ void BlockDevice::AnswerId(BlockRequest* request) {
 
 void BlockDevice::OnExecuted(BlockRequest* request, int error) {
   --in_flight_count_;
+  worker_count_ -= executor_.NeedsWorker(*request) ? 1U : 0U;
   if (error != 0 && error != ECANCELED) {
     ++metrics_.execute_fails;
     WarnOfFailure(*request, error);
@@ -238,6 +266,7 @@ void BlockDevice::Publish() {
 // The executor's operations, which hold guest memory, are what a reset waits for. Requests of
 // theirs that come back meanwhile find no queue.
 void BlockDevice::Deactivate(absl::AnyInvocable<void()> done) {
+  StopPolling();
   queues_.clear();
   publish_.Cancel();
   executor_.Cancel(std::move(done));

@@ -16,6 +16,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "base/event_loop.h"
+#include "base/poll_source.h"
 #include "base/turn_end.h"
 #include "devices/virtio/backing_file.h"
 #include "devices/virtio/block_executor.h"
@@ -68,7 +69,7 @@ struct BlockMetrics {
 // loop thread only. Requests of one batch go to the kernel with one system call, answers of one
 // batch raise one interrupt. At most kQueueMaxSize requests of a queue are in flight, and what they
 // take is kept for reuse: at most 1.2 MiB a queue.
-class BlockDevice : public VirtioDevice {
+class BlockDevice : public VirtioDevice, private PollSource {
  public:
   // Opens the file. Errors: BackingFile's; InvalidArgument for a queue count of 0 or an id that is
   // too long.
@@ -103,10 +104,19 @@ class BlockDevice : public VirtioDevice {
 
   BlockDevice(EventLoop* loop, BlockDeviceOptions options, BackingFile file);
 
+  // PollSource.
+  bool HasWork() override;
+  void DoWork() override { ProcessQueues(); }
+  bool RequestWakeup() override;
+  bool IsWaitingForKernel() override { return worker_count_ > 0; }
+
   BlockLimits limits() const;
+  // Requests are not taken now, whatever the queues have.
+  bool IsHeldUp() const;
   void ProcessQueues();
+  // Takes requests until the queue is empty or a turn's share is taken.
   void ProcessQueue(size_t queue_index);
-  // False when the queue is not to be looked at any more now.
+  // Takes one request; false when there is none to take.
   bool ProcessNext(size_t queue_index);
   // False when the rate limiter says not now; the request is back in the queue then.
   bool IsWithinRate(BlockRequest* request);
@@ -131,8 +141,12 @@ class BlockDevice : public VirtioDevice {
   std::vector<std::unique_ptr<VirtQueue>> queues_;
   std::vector<std::unique_ptr<BlockRequest>> requests_;
   std::vector<BlockRequest*> free_requests_;
+  // Bytes asked for in the ProcessQueue that runs.
+  uint64_t turn_bytes_ = 0;
   // Requests with the executor.
   size_t in_flight_count_ = 0;
+  // Of these, those that a thread of the kernel's carries out.
+  size_t worker_count_ = 0;
   bool is_quiescing_ = false;
   std::optional<Replacement> replacement_;
   absl::AnyInvocable<void()> quiesced_;

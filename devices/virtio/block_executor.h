@@ -27,6 +27,12 @@ class BlockExecutor {
   // Starts an IN, OUT, FLUSH, DISCARD or WRITE_ZEROES that Parse found kOk. `done` runs with it
   // later, never inside this call. The request lives until then.
   void Start(BlockRequest* request);
+  // Whether the kernel does it on a thread of its own: all but reads, and writes past the page cache.
+  // The same before and after.
+  bool NeedsWorker(const BlockRequest& request) const {
+    return request.type != BlockRequestType::kIn &&
+           (request.type != BlockRequestType::kOut || !file_.is_direct());
+  }
   // Cancels what was started; each still runs `done` (with ECANCELED, or as it came out), then
   // `cancelled` runs.
   void Cancel(absl::AnyInvocable<void()> cancelled);

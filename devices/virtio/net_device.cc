@@ -10,7 +10,8 @@
 namespace mayfly {
 
 NetDevice::NetDevice(EventLoop* loop, Tap tap, NetDeviceOptions options)
-    : tap_(std::move(tap)),
+    : PollSource(loop),
+      tap_(std::move(tap)),
       options_(std::move(options)),
       features_(NetFeatures(options_.mac.has_value(), options_.mtu.has_value(),
                             tap_.SupportsOffload(TunUsoOffloads()))),
@@ -39,6 +40,7 @@ void NetDevice::Activate(uint64_t features, std::vector<std::unique_ptr<VirtQueu
                      {.is_mergeable = (features & kNetFeatureMergeableBuffers) != 0,
                       .frame_max_bytes = kNetMaxFrameBytes});
   transmitter_.Activate(std::move(queues[kTransmitQueue]));
+  StartPolling();
 }
 
 void NetDevice::OnNotification(size_t queue_index) {
@@ -51,7 +53,18 @@ void NetDevice::OnNotification(size_t queue_index) {
   }
 }
 
+void NetDevice::DoWork() {
+  receiver_.Process();
+  transmitter_.Process();
+}
+
+bool NetDevice::RequestWakeup() {
+  const bool has_no_frames = transmitter_.RequestWakeup();
+  return receiver_.RequestWakeup() && has_no_frames;
+}
+
 void NetDevice::Deactivate(absl::AnyInvocable<void()> done) {
+  StopPolling();
   receiver_.Deactivate();
   transmitter_.Deactivate();
   publish_.Cancel();

@@ -14,6 +14,7 @@
 #include "absl/strings/string_view.h"
 #include "base/event_loop.h"
 #include "base/operation_group.h"
+#include "base/poll_source.h"
 #include "base/turn_end.h"
 #include "devices/virtio/net_config.h"
 #include "devices/virtio/net_events.h"
@@ -40,7 +41,7 @@ struct NetDeviceOptions {
 // Virtio 1.2, section 5.1; docs/virtio.md has what is offered and what not. One pair of queues:
 // receive is 0, transmit is 1. Owned by its transport; loop thread only. One interrupt tells of all
 // frames of a turn of the loop.
-class NetDevice : public VirtioDevice, private NetEvents {
+class NetDevice : public VirtioDevice, private NetEvents, private PollSource {
  public:
   static constexpr size_t kReceiveQueue = 0;
   static constexpr size_t kTransmitQueue = 1;
@@ -71,6 +72,13 @@ class NetDevice : public VirtioDevice, private NetEvents {
   void OnUsed() override { publish_.Request(); }
   void OnBrokenQueue(const absl::Status& status) override;
   void OnTapGone() override;
+
+  // PollSource.
+  bool HasWork() override { return transmitter_.HasWork() || receiver_.HasWork(); }
+  void DoWork() override;
+  bool RequestWakeup() override;
+  // Frames come from outside; the TAP itself never lets anyone wait.
+  bool IsWaitingForKernel() override { return false; }
 
   void Publish();
   void Warn(absl::string_view text) const;

@@ -9,13 +9,16 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "devices/virtio/net_config.h"
 #include "devices/virtio/tap.h"
 #include "devices/virtio/virtio_ids.h"
 
 namespace mayfly {
 namespace {
 
-constexpr size_t kMaxBatch = 32;
+constexpr size_t kMaxReads = 32;
+// Ethernet's largest with its header; larger ones are called large.
+constexpr uint64_t kSmallFrameBytes = 1536;
 // The kernel takes no more segments in one call (UIO_MAXIOV), and no frame needs more.
 constexpr size_t kMaxSegments = 1024;
 // Where the header has the number of buffers (virtio 1.2, 5.1.6).
@@ -34,7 +37,7 @@ NetReceiver::NetReceiver(EventLoop* loop, OperationGroup* io, const Options& opt
       limiter_(loop, options.rate_limiter,
                [this] {
                  ++metrics_->rx_event_rate_limiter_count;
-                 OnUnblocked();
+                 Process();
                }),
       retry_(loop, [this] { Process(); }) {}
 
@@ -44,14 +47,15 @@ void NetReceiver::Activate(std::unique_ptr<VirtQueue> queue, const Mode& mode) {
 }
 
 void NetReceiver::Process() {
-  if (queue_ == nullptr || in_flight_count_ > 0 || is_tap_gone_ || !held_.empty() ||
-      limiter_.is_blocked() || retry_.is_set()) {
+  if (IsHeldUp() || !DeliverHeld() || in_flight_count_ > 0) {
     return;
   }
+  is_starved_ = false;
   batch_frame_count_ = 0;
+  batch_large_count_ = 0;
   Read* previous = nullptr;
   for (size_t i = 0; i < batch_size_; ++i) {
-    Read* read = PrepareRead();
+    Read* read = PrepareRead(previous == nullptr);
     if (read == nullptr) {
       break;
     }
@@ -67,46 +71,53 @@ void NetReceiver::Process() {
   }
 }
 
-// Buffers for the largest frame. A driver that gave as many buffers as half its ring, and all of
-// them small, does not mean to take one.
-NetReceiver::Read* NetReceiver::PrepareRead() {
-  const uint64_t wanted_bytes = mode_.is_mergeable ? mode_.frame_max_bytes : 1;
+NetReceiver::Read* NetReceiver::PrepareRead(bool is_first) {
+  const uint64_t wanted_bytes = !mode_.is_mergeable ? 1
+                                : expects_large_    ? mode_.frame_max_bytes
+                                                    : kSmallFrameBytes;
   while (ready_bytes_ < wanted_bytes && AddChain()) {
   }
-  const bool is_enough =
-      ready_bytes_ >= wanted_bytes || (in_flight_count_ == 0 && queue_ != nullptr &&
-                                       !ready_.empty() && ready_.size() * 2 >= queue_->size());
-  if (queue_ == nullptr || !is_enough) {
+  // With fewer buffers than wanted a large frame would wait for more of them.
+  if (queue_ == nullptr || ready_.empty() ||
+      (expects_large_ && !is_first && ready_bytes_ < wanted_bytes)) {
     return nullptr;
   }
   Read* read = TakeRead();
-  while (!ready_.empty() && read->segments.size_bytes() < wanted_bytes &&
-         read->segments.segments().size() <= kMaxSegments - kQueueMaxSize) {
-    DescriptorChain* chain = ready_.front();
-    ready_.pop_front();
-    ready_bytes_ -= chain->writable.size_bytes();
-    read->chains.push_back(chain);
-    read->segments.AddFront(chain->writable, mode_.frame_max_bytes);
+  while (!ready_.empty() && read->chain_bytes < wanted_bytes &&
+         read->segments.segments().size() < kMaxSegments - kQueueMaxSize) {
+    GiveChain(read);
+    read->segments.AddFront(read->chains.back()->writable, mode_.frame_max_bytes);
+  }
+  read->guest_bytes = read->segments.size_bytes();
+  if (mode_.is_mergeable && read->guest_bytes < mode_.frame_max_bytes) {
+    if (read->spill == nullptr) {
+      read->spill = std::make_unique_for_overwrite<uint8_t[]>(kNetMaxFrameBytes);
+    }
+    read->segments.AddHost({read->spill.get(), mode_.frame_max_bytes - read->guest_bytes});
   }
   return read;
 }
 
+void NetReceiver::GiveChain(Read* read) {
+  DescriptorChain* chain = ready_.front();
+  ready_.pop_front();
+  ready_bytes_ -= chain->writable.size_bytes();
+  read->chain_bytes += chain->writable.size_bytes();
+  read->chains.push_back(chain);
+}
+
 bool NetReceiver::AddChain() {
   DescriptorChain* chain = TakeChain();
-  while (true) {
-    const absl::StatusOr<bool> has_chain = queue_->Pop(*chain);
-    if (!has_chain.ok()) {
-      free_chains_.push_back(chain);
-      Break(has_chain.status());
-      return false;
-    }
-    if (*has_chain) {
-      break;
-    }
-    if (queue_->EnableNotification()) {
-      free_chains_.push_back(chain);
-      return false;
-    }
+  const absl::StatusOr<bool> has_chain = queue_->Pop(*chain);
+  if (!has_chain.ok()) {
+    free_chains_.push_back(chain);
+    Break(has_chain.status());
+    return false;
+  }
+  if (!*has_chain) {
+    free_chains_.push_back(chain);
+    is_starved_ = true;
+    return false;
   }
   if (chain->writable.size_bytes() < Tap::kHeaderBytes || !chain->readable.empty()) {
     free_chains_.push_back(chain);
@@ -141,8 +152,9 @@ void NetReceiver::OnRead(Read* read, int32_t result) {
   if (result > 0 && queue_ != nullptr) {
     ++batch_frame_count_;
     read->frame_bytes = static_cast<uint64_t>(result);
-    if (!Deliver(read)) {
-      held_.push_back(read);
+    batch_large_count_ += read->frame_bytes > kSmallFrameBytes ? 1 : 0;
+    if (!held_.empty() || !Deliver(read)) {
+      Hold(read, false);
     }
   } else {
     if (result < 0) {
@@ -183,11 +195,17 @@ void NetReceiver::OnFailedRead(const Read& read, int error) {
 }
 
 void NetReceiver::EndBatch() {
-  batch_size_ = has_nowait_ ? std::clamp<size_t>(batch_frame_count_ * 2, 1, kMaxBatch) : 1;
+  batch_size_ = has_nowait_ ? std::clamp<size_t>(batch_frame_count_ * 2, 1, kMaxReads) : 1;
+  if (batch_frame_count_ > 0) {
+    expects_large_ = batch_large_count_ * 2 >= batch_frame_count_;
+  }
   Process();
 }
 
 bool NetReceiver::Deliver(Read* read) {
+  if (!MakeRoom(read)) {
+    return false;
+  }
   if (!limiter_.Consume(1, read->frame_bytes)) {
     ++metrics_->rx_rate_limiter_throttled;
     return false;
@@ -208,6 +226,42 @@ bool NetReceiver::Deliver(Read* read) {
   return true;
 }
 
+// Copies what did not go to the guest right away.
+bool NetReceiver::MakeRoom(Read* read) {
+  while (read->chain_bytes < read->frame_bytes) {
+    if (ready_.empty() && !AddChain()) {
+      return false;
+    }
+    GiveChain(read);
+  }
+  uint64_t offset_bytes = 0;
+  uint64_t copied_bytes = 0;
+  const uint64_t spilled_bytes = read->frame_bytes - std::min(read->frame_bytes, read->guest_bytes);
+  for (const DescriptorChain* chain : read->chains) {
+    if (copied_bytes == spilled_bytes) {
+      break;
+    }
+    if (offset_bytes >= read->guest_bytes) {
+      copied_bytes += chain->writable.CopyFrom(
+          0, {read->spill.get() + copied_bytes, spilled_bytes - copied_bytes});
+    }
+    offset_bytes += chain->writable.size_bytes();
+  }
+  // Not again when the rate limiter holds it.
+  read->guest_bytes += spilled_bytes;
+  return true;
+}
+
+void NetReceiver::Hold(Read* read, bool is_oldest) {
+  if (queue_ == nullptr) {
+    Recycle(read, 0);
+  } else if (is_oldest) {
+    held_.push_front(read);
+  } else {
+    held_.push_back(read);
+  }
+}
+
 // The kernel leaves the field as it was. 5.1.6.4.1: 1 when buffers are not merged.
 void NetReceiver::WriteBufferCount(const Read& read, uint16_t buffer_count) const {
   const uint8_t bytes[] = {static_cast<uint8_t>(buffer_count & 0xff),
@@ -215,14 +269,16 @@ void NetReceiver::WriteBufferCount(const Read& read, uint16_t buffer_count) cons
   read.chains.front()->writable.CopyFrom(kBufferCountOffset, bytes);
 }
 
-void NetReceiver::OnUnblocked() {
-  while (!held_.empty() && queue_ != nullptr) {
-    if (!Deliver(held_.front())) {
-      return;
-    }
+bool NetReceiver::DeliverHeld() {
+  while (!held_.empty()) {
+    Read* read = held_.front();
     held_.pop_front();
+    if (!Deliver(read)) {
+      Hold(read, true);
+      return false;
+    }
   }
-  Process();
+  return true;
 }
 
 void NetReceiver::Recycle(Read* read, size_t first_unused) {
@@ -237,6 +293,7 @@ void NetReceiver::Recycle(Read* read, size_t first_unused) {
   }
   read->chains.clear();
   read->segments.Clear();
+  read->chain_bytes = 0;
   free_reads_.push_back(read);
 }
 
@@ -250,6 +307,8 @@ void NetReceiver::Deactivate() {
   ready_.clear();
   ready_bytes_ = 0;
   batch_size_ = 1;
+  is_starved_ = false;
+  expects_large_ = false;
   retry_.Cancel();
 }
 

@@ -27,6 +27,12 @@ namespace mayfly {
 // waits. So one system call takes as many frames as there are, in their order, and an idle card
 // costs nothing. A batch is as large as the last one found use for.
 //
+// A read must have room for the largest frame, which takes the buffers of forty small ones. So
+// where a frame may be spread over several buffers, a read gets few of them while frames are small,
+// and memory of our own behind: what lands there is copied to further buffers, and while large
+// frames keep coming reads get room for them in the first place. This memory is 64 KiB for each of
+// 32 reads at most, and is taken when it is first used.
+//
 // While the guest has no buffers nothing is read: frames wait in the TAP's queue, which the kernel
 // bounds, and are taken again once the guest brings buffers (CVE-2020-16843).
 class NetReceiver {
@@ -51,6 +57,10 @@ class NetReceiver {
   void Activate(std::unique_ptr<VirtQueue> queue, const Mode& mode);
   // Reads when there are buffers for it.
   void Process();
+  // Whether the driver brought buffers that were waited for.
+  bool HasWork() const { return WaitsForBuffers() && queue_->HasAvailable(); }
+  // Asks the driver for a notification, if there is need of one; false when there is work already.
+  bool RequestWakeup() { return !WaitsForBuffers() || queue_->EnableNotification(); }
   // Makes used buffers visible; true when the driver wants an interrupt.
   bool Publish() { return queue_ != nullptr && queue_->Publish(); }
   // Gives the queue and all buffers up. Reads in flight are to be cancelled.
@@ -58,26 +68,45 @@ class NetReceiver {
   void UpdateRateLimiter(const RateLimiterUpdate& update) { limiter_.Update(update); }
 
  private:
-  // A read in flight, or one whose frame waits for the rate limiter, with the chains it goes to.
+  // A read in flight, or one whose frame waits, with the chains it goes to.
   struct Read {
     std::vector<DescriptorChain*> chains;
+    // Those of the chains, and then `spill`.
     SegmentList segments;
+    // Of `chains`, all bytes.
+    uint64_t chain_bytes = 0;
+    // Of `segments`, those of the chains.
+    uint64_t guest_bytes = 0;
+    std::unique_ptr<uint8_t[]> spill;
     uint64_t frame_bytes = 0;
     bool may_wait = false;
   };
 
-  // A read with room for a frame; null when the driver has to bring buffers first.
-  Read* PrepareRead();
-  // False when the driver has no more.
+  // Nothing is to be done now, whatever the driver brings.
+  bool IsHeldUp() const {
+    return queue_ == nullptr || is_tap_gone_ || limiter_.is_blocked() || retry_.is_set();
+  }
+  bool WaitsForBuffers() const {
+    return is_starved_ && !IsHeldUp() && (in_flight_count_ == 0 || !held_.empty());
+  }
+  // A read with room for a frame; null when the driver has to bring buffers first. `is_first`: of a
+  // batch.
+  Read* PrepareRead(bool is_first);
+  // Makes the next ready chain the read's.
+  void GiveChain(Read* read);
+  // Takes a chain from the queue; false when the driver has no more.
   bool AddChain();
   void Start(Read* read, bool may_wait);
   void OnRead(Read* read, int32_t result);
   void OnFailedRead(const Read& read, int error);
   void EndBatch();
-  // False when the rate limiter holds the frame.
+  // False when the frame has to be held: for the rate limiter, or for buffers.
   bool Deliver(Read* read);
+  bool MakeRoom(Read* read);
+  void Hold(Read* read, bool is_oldest);
   void WriteBufferCount(const Read& read, uint16_t buffer_count) const;
-  void OnUnblocked();
+  // False when some have to be held on.
+  bool DeliverHeld();
   // Its chains that were not used are the next to be.
   void Recycle(Read* read, size_t first_unused);
   void Break(const absl::Status& status);
@@ -95,12 +124,16 @@ class NetReceiver {
   // Chains taken from the queue and not with a read, oldest first, and their bytes.
   std::deque<DescriptorChain*> ready_;
   uint64_t ready_bytes_ = 0;
-  // Frames that wait for the rate limiter, in their order.
+  // Frames that wait for the rate limiter or for buffers, in their order.
   std::deque<Read*> held_;
   size_t in_flight_count_ = 0;
   size_t batch_size_ = 1;
   // Reads of this batch that brought a frame.
   size_t batch_frame_count_ = 0;
+  size_t batch_large_count_ = 0;
+  bool expects_large_ = false;
+  // The driver had no buffer when one was wanted.
+  bool is_starved_ = false;
   bool has_nowait_ = true;
   bool is_tap_gone_ = false;
 

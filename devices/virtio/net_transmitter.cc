@@ -11,6 +11,9 @@
 namespace mayfly {
 namespace {
 
+// What is taken before the loop looks at everything else again, and the driver gets answers.
+constexpr int kTurnFrames = 64;
+
 constexpr uint64_t kEthernetHeaderBytes = 14;
 // The header, the destination, then the source.
 constexpr size_t kSourceOffset = Tap::kHeaderBytes + 6;
@@ -29,8 +32,7 @@ NetTransmitter::NetTransmitter(EventLoop* loop, OperationGroup* io, const Option
       }) {}
 
 void NetTransmitter::Process() {
-  // Ends: frames come back to the driver at the end of the turn only.
-  while (ProcessNext()) {
+  for (int i = 0; i < kTurnFrames && ProcessNext(); ++i) {
   }
 }
 
@@ -48,7 +50,7 @@ bool NetTransmitter::ProcessNext() {
   }
   if (!*has_frame) {
     free_frames_.push_back(frame);
-    return !queue_->EnableNotification();
+    return false;
   }
   frame->size_bytes = frame->chain.readable.size_bytes();
   if (frame->size_bytes < Tap::kHeaderBytes + kEthernetHeaderBytes ||

@@ -37,8 +37,16 @@ class NetTransmitter {
                  NetEvents* events);
 
   void Activate(std::unique_ptr<VirtQueue> queue) { queue_ = std::move(queue); }
-  // Takes what the driver made available.
+  // Takes what the driver made available, up to a turn's share.
   void Process();
+  // Whether Process would do something.
+  bool HasWork() const {
+    return queue_ != nullptr && !limiter_.is_blocked() && queue_->HasAvailable();
+  }
+  // Asks the driver for a notification; false when there is work already.
+  bool RequestWakeup() {
+    return queue_ == nullptr || limiter_.is_blocked() || queue_->EnableNotification();
+  }
   // Makes used frames visible; true when the driver wants an interrupt.
   bool Publish() { return queue_ != nullptr && queue_->Publish(); }
   // Gives the queue up: what is in flight is not answered any more.

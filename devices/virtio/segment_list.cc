@@ -23,6 +23,11 @@ void SegmentList::Add(const GuestSlice& slice) {
   }
 }
 
+void SegmentList::AddHost(std::span<uint8_t> bytes) {
+  segments_.push_back({.iov_base = bytes.data(), .iov_len = bytes.size()});
+  size_bytes_ += bytes.size();
+}
+
 void SegmentList::AddFront(const SegmentList& other, uint64_t size_bytes) {
   for (const iovec& segment : other.segments()) {
     const uint64_t part_bytes = std::min<uint64_t>(segment.iov_len, size_bytes);

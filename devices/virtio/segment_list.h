@@ -23,6 +23,8 @@ class SegmentList {
   void Clear();
   // Empty slices are left out.
   void Add(const GuestSlice& slice);
+  // Adds memory of the monitor's own, for what a call of the kernel moves beyond the guest's.
+  void AddHost(std::span<uint8_t> bytes);
   // Adds the first `size_bytes` of the other list, or all when it has fewer.
   void AddFront(const SegmentList& other, uint64_t size_bytes);
 

@@ -142,6 +142,11 @@ bool VirtQueue::Publish() {
   if (next_used_ == old_used) {
     return false;
   }
+  if (is_notification_enabled_) {
+    is_notification_enabled_ = false;
+    // An event in the past (2.7.10): the driver is beyond it for the next 65535 chains.
+    StoreAvailEvent(static_cast<uint16_t>(next_avail_ - 1));
+  }
   // Release: the elements, and what the device wrote to the buffers, come before the index.
   Store<uint16_t>(used_ + kUsedIndexOffset, next_used_, std::memory_order_release);
   published_used_ = next_used_;
@@ -160,11 +165,16 @@ bool VirtQueue::Publish() {
 // hint, and every driver of today has the feature.
 bool VirtQueue::EnableNotification() {
   if (has_event_idx_) {
-    Store<uint16_t>(used_ + kUsedRingOffset + size_ * kUsedElementBytes, next_avail_,
-                    std::memory_order_relaxed);
+    is_notification_enabled_ = true;
+    StoreAvailEvent(next_avail_);
     std::atomic_thread_fence(std::memory_order_seq_cst);
   }
   return LoadAvailIndex() == next_avail_;
+}
+
+void VirtQueue::StoreAvailEvent(uint16_t index) {
+  Store<uint16_t>(used_ + kUsedRingOffset + size_ * kUsedElementBytes, index,
+                  std::memory_order_relaxed);
 }
 
 VirtQueueState VirtQueue::state() const {

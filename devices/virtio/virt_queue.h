@@ -33,10 +33,12 @@ struct VirtQueueState {
 //
 //   while (true) {
 //     ASSIGN_OR_RETURN(const bool has_chain, queue.Pop(chain));
-//     if (has_chain) { ... queue.PushUsed(chain.head, written_bytes); }
-//     else if (!queue.EnableNotification()) break;
+//     if (!has_chain) break;
+//     ...
+//     queue.PushUsed(chain.head, written_bytes);
 //   }
 //   if (queue.Publish()) irq->Trigger();
+//   if (queue.EnableNotification()) sleep();
 class VirtQueue {
  public:
   struct Features {
@@ -49,6 +51,8 @@ class VirtQueue {
   static absl::StatusOr<VirtQueue> Create(const VirtQueueState& state, const GuestMemory* memory,
                                           const Features& features);
 
+  // Whether Pop would find a chain, or an error.
+  bool HasAvailable() const { return LoadAvailIndex() != next_avail_; }
   // Takes the next available chain. False when there is none. InvalidArgument or OutOfRange when
   // the driver broke a rule: those of DescriptorTable, an available index more than the queue's
   // size ahead, a head that is in flight already.
@@ -57,7 +61,9 @@ class VirtQueue {
   void UndoPop(uint16_t head);
   // Hands a chain that Pop gave back to the driver, which sees it after Publish.
   void PushUsed(uint16_t head, uint32_t written_bytes);
-  // Makes what was pushed visible. True when the driver wants an interrupt for it.
+  // Makes what was pushed visible. True when the driver wants an interrupt for it. Takes back the
+  // wish for a notification, as whoever publishes is awake: a driver that answers with new chains
+  // need not notify.
   bool Publish();
 
   // Asks for a notification of the next chain. False when one is there already: take it first.
@@ -73,6 +79,7 @@ class VirtQueue {
             const GuestSlice& used, const Features& features);
 
   uint16_t LoadAvailIndex() const;
+  void StoreAvailEvent(uint16_t index);
 
   VirtQueueState initial_;
   DescriptorTable table_;
@@ -80,6 +87,7 @@ class VirtQueue {
   uint8_t* used_;    // flags, index, ring[size] of {id, length}, avail_event
   uint16_t size_;
   bool has_event_idx_;
+  bool is_notification_enabled_ = false;
   uint16_t next_avail_;
   uint16_t next_used_;
   // Of next_used_, what the driver was shown last.
