@@ -25,7 +25,9 @@ if(MAYFLY_WERROR)
 endif()
 
 if(MAYFLY_BUILD_FUZZERS)
-  # Coverage of the libraries too, for libFuzzer to steer by.
+  # Coverage of the libraries too, for libFuzzer to steer by. The definition lets a target change guest memory behind
+  # what reads it (base/guest_read_hook.h).
+  target_compile_definitions(mayfly_compile INTERFACE FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION)
   target_compile_options(mayfly_compile INTERFACE -fsanitize=fuzzer-no-link)
   target_link_options(mayfly_compile INTERFACE -fsanitize=fuzzer-no-link)
 endif()

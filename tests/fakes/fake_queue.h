@@ -138,6 +138,11 @@ class FakeQueue {
   // Used chains not yet taken.
   uint16_t used_count() const { return static_cast<uint16_t>(used_index() - seen_used_); }
   size_t free_descriptor_count() const { return free_.size(); }
+  // Whether Add or Link made a chain of this head that is not back.
+  bool IsOutstanding(uint32_t head) const {
+    return head < size_ && chains_.count(static_cast<uint16_t>(head)) > 0;
+  }
+  size_t outstanding_count() const { return chains_.size(); }
 
  private:
   template <typename T>
