@@ -109,19 +109,19 @@ FlagTable RunFlags(RunOptions& options) {
        "what backs guest RAM: None, Transparent, or 2M from the host's pool (default None)",
        [&](string_view value) { return SetHugePages(value, options.huge_pages); }},
       {"--disk", "SETTINGS",
-       "a disk (/dev/vda, then vdb, ...): "
-       "path=FILE[,ro][,direct][,cache=Writeback|Unsafe][,id=TEXT]"
-       "[,queues=N][,nodiscard][,bandwidth=LIMIT][,ops=LIMIT]. FILE is a raw image or a block "
-       "device; "
-       "direct goes past the host's page cache; LIMIT is AMOUNT[/REFILL_MS[/BURST]]. Repeatable.",
+       "a disk (/dev/vda, then vdb, ...): path=FILE [,ro] [,direct] [,cache=Writeback|Unsafe] "
+       "[,id=TEXT] [,queues=N] [,nodiscard] [,bandwidth=LIMIT] [,ops=LIMIT], without blanks. FILE "
+       "is "
+       "a raw image or a block device; direct goes past the host's page cache; LIMIT is "
+       "AMOUNT[/REFILL_MS[/BURST]]. Repeatable.",
        [&](string_view value) -> absl::Status {
          ASSIGN_OR_RETURN(options.disks.emplace_back(), ParseDiskFlag(value));
          return absl::OkStatus();
        },
        true},
       {"--net", "SETTINGS",
-       "a network card on an existing TAP: tap=NAME|fd=N[,mac=MAC][,mtu=N][,rx-bandwidth=LIMIT]"
-       "[,rx-ops=LIMIT][,tx-bandwidth=LIMIT][,tx-ops=LIMIT]. Repeatable.",
+       "a network card on an existing TAP: tap=NAME|fd=N [,mac=MAC] [,mtu=N] [,rx-bandwidth=LIMIT] "
+       "[,rx-ops=LIMIT] [,tx-bandwidth=LIMIT] [,tx-ops=LIMIT]. Repeatable.",
        [&](string_view value) -> absl::Status {
          ASSIGN_OR_RETURN(options.networks.emplace_back(), ParseNetFlag(value));
          return absl::OkStatus();

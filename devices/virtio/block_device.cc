@@ -51,6 +51,11 @@ absl::StatusOr<std::unique_ptr<BlockDevice>> BlockDevice::Create(EventLoop* loop
         absl::StrCat("a disk's id has at most ", BlockLimits::kIdBytes, " bytes"));
   }
   ASSIGN_OR_RETURN(BackingFile file, BackingFile::Open(options.file));
+  const uint64_t tail_bytes = file.size_bytes() % BackingFile::kSectorBytes;
+  if (tail_bytes != 0 && options.on_warning) {
+    options.on_warning(absl::StrCat("the last ", tail_bytes,
+                                    " bytes are no whole sector, and out of the guest's reach"));
+  }
   return std::unique_ptr<BlockDevice>(new BlockDevice(loop, std::move(options), std::move(file)));
 }
 
