@@ -8,6 +8,7 @@ import time
 MEMORY_MIB = 64
 MAC = '02:00:00:00:00:99'
 TIMEOUT_S = 30
+REALTIME_PRIORITY = 1
 
 
 class Mayfly:
@@ -61,14 +62,19 @@ class SessionError(Exception):
     pass
 
 
+def be_realtime():
+    os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(REALTIME_PRIORITY))
+
+
 class Session:
     """One monitor with the guest in it. The guest stops at the lines BEGIN and END until go() is called."""
 
-    def __init__(self, monitor, command):
+    def __init__(self, monitor, command, realtime=False):
         self.monitor = monitor
         self.lines = b''
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, bufsize=0)
+                                        stderr=subprocess.PIPE, bufsize=0,
+                                        preexec_fn=be_realtime if realtime else None)
 
     def __enter__(self):
         return self
@@ -127,9 +133,9 @@ class Session:
         return {name: int(value) for name, value in (word.split('=') for word in words)}
 
 
-def measure(monitor, command, at_begin=lambda: None, at_end=lambda: None):
+def measure(monitor, command, realtime=False, at_begin=lambda: None, at_end=lambda: None):
     """Runs the guest once: its numbers, and cpu_ns. The hooks run while the guest waits."""
-    with Session(monitor, command) as session:
+    with Session(monitor, command, realtime) as session:
         session.expect('BEGIN')
         at_begin()
         cpu_ns = session.cpu_ns()
