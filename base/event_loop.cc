@@ -49,7 +49,8 @@ EventLoop::EventLoop(Ring ring, OwnedFd wake_fd, int64_t spin_max_us)
     : ring_(std::move(ring)),
       wake_fd_(std::move(wake_fd)),
       waker_(wake_fd_.get()),
-      spin_window_(spin_max_us),
+      work_window_(spin_max_us),
+      device_window_(spin_max_us),
       post_signal_(this, [this] { RunPosted(); }),
       cancel_retry_(this, [this] { RetryCancels(); }),
       wake_group_(this) {
@@ -135,47 +136,53 @@ absl::Status EventLoop::SubmitAndWait() {
   if (const std::optional<int64_t> deadline_us = timers_.NextDeadlineUs()) {
     timeout_us = std::max<int64_t>(*deadline_us - MonotonicTimeUs(), 0);
   }
-  if (!ready_.empty() || !turn_ends_.empty() || timeout_us == 0 || HasPolledWork()) {
+  if (!ready_.empty() || !turn_ends_.empty() || timeout_us == 0) {
     return ring_.Submit();
   }
   if (poll_sources_.empty()) {
-    return Sleep(timeout_us);
+    return Sleep(timeout_us, nullptr);
+  }
+  if (HasPolledWork()) {
+    WindowOf(MostWaiting()).OnFound();
+    return ring_.Submit();
   }
   // What the kernel does at once is worth another turn, without wake-ups asked for.
   if (ring_.HasEntries()) {
     RETURN_IF_ERROR(ring_.Submit());
   }
-  if (ring_.HasCompletions() || (IsSpinningUseful() && Spin(timeout_us))) {
+  const PollSource::Waiting waiting = MostWaiting();
+  SpinWindow& window = WindowOf(waiting);
+  const bool may_spin = waiting != PollSource::Waiting::kForWorker;
+  if (ring_.HasCompletions() || (may_spin && Spin(window, timeout_us))) {
     return ring_.HasTaskWork() ? ring_.Submit() : absl::OkStatus();
   }
-  return Sleep(timeout_us);
+  return Sleep(timeout_us, may_spin ? &window : nullptr);
 }
 
-absl::Status EventLoop::Sleep(std::optional<int64_t> timeout_us) {
+absl::Status EventLoop::Sleep(std::optional<int64_t> timeout_us, SpinWindow* window) {
   if (!RequestWakeups() || !waker_.PrepareSleep()) {
     return ring_.Submit();
   }
-  const int64_t start_us = poll_sources_.empty() ? 0 : MonotonicTimeUs();
+  const int64_t start_us = window == nullptr ? 0 : MonotonicTimeUs();
   const absl::Status status = ring_.SubmitAndWait(timeout_us);
   waker_.EndSleep();
-  if (!poll_sources_.empty()) {
-    spin_window_.OnSlept(MonotonicTimeUs() - start_us);
+  if (window != nullptr) {
+    window->OnSlept(MonotonicTimeUs() - start_us);
   }
   return status;
 }
 
-bool EventLoop::IsSpinningUseful() {
+PollSource::Waiting EventLoop::MostWaiting() {
+  auto most = PollSource::Waiting::kForWork;
   for (PollSource* source = poll_sources_.front(); source != nullptr;
        source = poll_sources_.Next(source)) {
-    if (source->IsWaitingForKernel()) {
-      return false;
-    }
+    most = std::max(most, source->waiting());
   }
-  return true;
+  return most;
 }
 
-bool EventLoop::Spin(std::optional<int64_t> timeout_us) {
-  const int64_t window_us = spin_window_.NextUs();
+bool EventLoop::Spin(SpinWindow& window, std::optional<int64_t> timeout_us) {
+  const int64_t window_us = window.NextUs();
   if (window_us == 0) {
     return false;
   }
@@ -183,13 +190,13 @@ bool EventLoop::Spin(std::optional<int64_t> timeout_us) {
   while (true) {
     for (int i = 0; i < kSpinsPerClock; ++i) {
       if (ring_.HasCompletions() || waker_.HasRaised() || HasPolledWork()) {
-        spin_window_.OnFound();
+        window.OnFound();
         return true;
       }
       __builtin_ia32_pause();
     }
     if (MonotonicTimeUs() >= end_us) {
-      spin_window_.OnVain();
+      window.OnVain();
       return false;
     }
   }

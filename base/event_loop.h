@@ -89,11 +89,15 @@ class EventLoop {
   // Submits what is queued and waits when nothing is ready, then runs what is.
   absl::Status Turn();
   absl::Status SubmitAndWait();
-  absl::Status Sleep(std::optional<int64_t> timeout_us);
+  absl::Status Sleep(std::optional<int64_t> timeout_us, SpinWindow* window);
   // Looks for work for a while. True when there is some, so that the loop must not sleep.
-  bool Spin(std::optional<int64_t> timeout_us);
+  SpinWindow& WindowOf(PollSource::Waiting waiting) {
+    return waiting == PollSource::Waiting::kForWork ? work_window_ : device_window_;
+  }
+  bool Spin(SpinWindow& window, std::optional<int64_t> timeout_us);
   bool HasPolledWork();
-  bool IsSpinningUseful();
+  // What most of the sources wait for at most; there is one at least.
+  PollSource::Waiting MostWaiting();
   // Asks all sources for a wake-up. False when one has work already.
   bool RequestWakeups();
   void RunPollSources();
@@ -131,7 +135,8 @@ class EventLoop {
   IntrusiveList<TurnEnd, TurnEndTag> turn_ends_;
   IntrusiveList<TurnEnd, TurnEndTag> running_turn_ends_;
   IntrusiveList<PollSource, PollSourceTag> poll_sources_;
-  SpinWindow spin_window_;
+  SpinWindow work_window_;
+  SpinWindow device_window_;
   bool is_stopping_ = false;
   // Not OK once the wake-up eventfd cannot be read.
   absl::Status wake_status_;

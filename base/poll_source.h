@@ -19,6 +19,14 @@ struct PollSourceTag;
 // has paid off lately.
 class PollSource : private ListLink<PollSourceTag> {
  public:
+  // What a source that has no work waits for, besides work. The most that any of them waits for
+  // decides how the loop waits; it learns for each case by itself whether looking pays.
+  enum class Waiting {
+    kForWork,    // nothing else
+    kForDevice,  // hardware that interrupts when it is done
+    kForWorker,  // a thread of the kernel's, from which looking would only take time: never done
+  };
+
   PollSource(const PollSource&) = delete;
   PollSource& operator=(const PollSource&) = delete;
   virtual ~PollSource() = default;
@@ -41,8 +49,7 @@ class PollSource : private ListLink<PollSourceTag> {
   virtual void DoWork() = 0;
   // Asks for a wake-up when work comes. False when it is there already.
   virtual bool RequestWakeup() = 0;
-  // It waits for the kernel rather than for work: spinning would only take time from the kernel.
-  virtual bool IsWaitingForKernel() = 0;
+  virtual Waiting waiting() const = 0;
 
   EventLoop* const loop_;
 };

@@ -23,8 +23,8 @@ class SpinWindow {
 
   // How long to look now, in microseconds; 0 for not at all. Call once before each sleep.
   int64_t NextUs();
-  // After a look.
-  void OnFound() { pause_ = 0; }
+  // After a look that found something, or when there was something before it came to that.
+  void OnFound() { pause_ = pause_left_ = 0; }
   void OnVain();
   // After a sleep of this length: one so short that looking might have found what ended it brings
   // the next look nearer.

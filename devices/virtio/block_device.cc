@@ -23,6 +23,7 @@ constexpr int kMaxWarnings = 8;
 // What is taken from a queue before the loop looks at everything else again.
 constexpr int kTurnRequests = 64;
 constexpr uint64_t kTurnBytes = 128 << 10;
+constexpr uint64_t kDirectTurnBytes = 4 << 20;
 
 const char* VerbOf(BlockRequestType type) {
   switch (type) {
@@ -105,15 +106,18 @@ void BlockDevice::ProcessQueues() {
   }
 }
 
-// What is left is found by the loop before it sleeps. Large requests are so handed over one or two
-// at a time, and the guest gets the first answers while the next request is being worked on.
+// What is left is found by the loop before it sleeps. Large requests to the page cache, which the
+// kernel copies while we wait, are so handed over one or two at a time, and the guest gets the
+// first answers while the next request is being worked on.
 void BlockDevice::ProcessQueue(size_t queue_index) {
   turn_bytes_ = 0;
-  for (int i = 0; i < kTurnRequests && turn_bytes_ < kTurnBytes; ++i) {
+  const uint64_t share_bytes = file().is_direct() ? kDirectTurnBytes : kTurnBytes;
+  for (int i = 0; i < kTurnRequests && turn_bytes_ < share_bytes; ++i) {
     if (!ProcessNext(queue_index)) {
-      return;
+      break;
     }
   }
+  executor_.Flush();
 }
 
 bool BlockDevice::IsHeldUp() const {
@@ -124,6 +128,13 @@ bool BlockDevice::HasWork() {
   return !IsHeldUp() && std::any_of(queues_.begin(), queues_.end(), [](const auto& queue) {
     return queue != nullptr && queue->HasAvailable();
   });
+}
+
+PollSource::Waiting BlockDevice::waiting() const {
+  if (worker_count_ > 0) {
+    return Waiting::kForWorker;
+  }
+  return in_flight_count_ > 0 ? Waiting::kForDevice : Waiting::kForWork;
 }
 
 bool BlockDevice::RequestWakeup() {

@@ -108,7 +108,7 @@ class BlockDevice : public VirtioDevice, private PollSource {
   bool HasWork() override;
   void DoWork() override { ProcessQueues(); }
   bool RequestWakeup() override;
-  bool IsWaitingForKernel() override { return worker_count_ > 0; }
+  Waiting waiting() const override;
 
   BlockLimits limits() const;
   // Requests are not taken now, whatever the queues have.

@@ -9,6 +9,8 @@
 #include <span>
 #include <utility>
 
+#include "devices/virtio/virtio_ids.h"
+
 namespace mayfly {
 namespace {
 
@@ -18,6 +20,10 @@ constexpr size_t kZeroesBytes = size_t{256} << 10;
 alignas(4096) uint8_t zeroes[kZeroesBytes];
 
 SegmentList& Data(BlockRequest* request) {
+  return request->type == BlockRequestType::kIn ? request->chain.writable : request->chain.readable;
+}
+
+const SegmentList& Data(const BlockRequest* request) {
   return request->type == BlockRequestType::kIn ? request->chain.writable : request->chain.readable;
 }
 
@@ -33,11 +39,69 @@ void BlockExecutor::Start(BlockRequest* request) {
       StartRange(request);
       return;
     default:
+      JoinRun(request);
+  }
+}
+
+void BlockExecutor::JoinRun(BlockRequest* request) {
+  const size_t segment_count = Data(request).segments().size();
+  if (run_first_ != nullptr && MayJoinRun(*request)) {
+    run_last_->next_in_run = request;
+    run_last_ = request;
+    run_segment_count_ += segment_count;
+    return;
+  }
+  Flush();
+  run_first_ = run_last_ = request;
+  run_segment_count_ = segment_count;
+}
+
+bool BlockExecutor::MayJoinRun(const BlockRequest& request) const {
+  return request.type == run_last_->type &&
+         request.offset_bytes == run_last_->offset_bytes + run_last_->data_bytes &&
+         run_segment_count_ + Data(&request).segments().size() <= kQueueMaxSize;
+}
+
+void BlockExecutor::Flush() {
+  BlockRequest* first = std::exchange(run_first_, nullptr);
+  if (first == nullptr) {
+    return;
+  }
+  if (first->next_in_run == nullptr) {
+    Transfer(first);
+    return;
+  }
+  for (BlockRequest* request = first; request != nullptr; request = request->next_in_run) {
+    first->run_segments.AddFront(Data(request), request->data_bytes);
+  }
+  const std::span<const iovec> segments = first->run_segments.segments();
+  auto done = [this, first](int32_t result) { OnRunTransferred(first, result); };
+  if (first->type == BlockRequestType::kIn) {
+    io_.ReadVector(file_.fd(), segments, first->offset_bytes, 0, done);
+  } else {
+    io_.WriteVector(file_.fd(), segments, first->offset_bytes, 0, done);
+  }
+}
+
+// What did not go through as a whole is tried request by request, so that each gets an answer of
+// its own.
+void BlockExecutor::OnRunTransferred(BlockRequest* first, int32_t result) {
+  const bool is_whole =
+      result >= 0 && static_cast<uint64_t>(result) == first->run_segments.size_bytes();
+  for (BlockRequest* request = first; request != nullptr;) {
+    // Done gives the request away.
+    BlockRequest* next = std::exchange(request->next_in_run, nullptr);
+    if (is_whole || is_cancelling_) {
+      done_(request, is_whole ? 0 : ECANCELED);
+    } else {
       Transfer(request);
+    }
+    request = next;
   }
 }
 
 void BlockExecutor::Cancel(absl::AnyInvocable<void()> cancelled) {
+  Flush();
   is_cancelling_ = true;
   io_.Cancel([this, cancelled = std::move(cancelled)]() mutable {
     is_cancelling_ = false;

@@ -3,6 +3,7 @@
 #ifndef MAYFLY_DEVICES_VIRTIO_BLOCK_EXECUTOR_H_
 #define MAYFLY_DEVICES_VIRTIO_BLOCK_EXECUTOR_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <utility>
 
@@ -25,10 +26,12 @@ class BlockExecutor {
       : io_(loop), file_(std::move(file)), done_(std::move(done)) {}
 
   // Starts an IN, OUT, FLUSH, DISCARD or WRITE_ZEROES that Parse found kOk. `done` runs with it
-  // later, never inside this call. The request lives until then.
+  // later, never inside this call. The request lives until then. A transfer may wait for the next
+  // Start, to become one operation with it when both follow each other on the disk, or for Flush.
   void Start(BlockRequest* request);
-  // Whether the kernel does it on a thread of its own: all but reads, and writes past the page cache.
-  // The same before and after.
+  void Flush();
+  // Whether the kernel does it on a thread of its own: all but reads, and writes past the page
+  // cache. The same before and after.
   bool NeedsWorker(const BlockRequest& request) const {
     return request.type != BlockRequestType::kIn &&
            (request.type != BlockRequestType::kOut || !file_.is_direct());
@@ -44,6 +47,9 @@ class BlockExecutor {
   void ReplaceFile(BackingFile file) { file_ = std::move(file); }
 
  private:
+  void JoinRun(BlockRequest* request);
+  bool MayJoinRun(const BlockRequest& request) const;
+  void OnRunTransferred(BlockRequest* first, int32_t result);
   void Transfer(BlockRequest* request);
   void OnTransferred(BlockRequest* request, int32_t result);
   void StartRange(BlockRequest* request);
@@ -53,6 +59,10 @@ class BlockExecutor {
 
   // Nothing is started while a Cancel is under way: it would not wait for that.
   bool is_cancelling_ = false;
+  // Transfers that follow each other on the disk and are not started yet; null for none.
+  BlockRequest* run_first_ = nullptr;
+  BlockRequest* run_last_ = nullptr;
+  size_t run_segment_count_ = 0;
   OperationGroup io_;
   BackingFile file_;
   Done done_;

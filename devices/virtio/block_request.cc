@@ -43,6 +43,8 @@ absl::StatusOr<BlockStatus> BlockRequest::Parse(const BlockLimits& limits) {
   ranges.clear();
   next_range = 0;
   is_buffered = false;
+  next_in_run = nullptr;
+  run_segments.Clear();
   data_bytes = 0;
   offset_bytes = 0;
   if (chain.writable.size_bytes() > std::numeric_limits<uint32_t>::max()) {

@@ -44,7 +44,8 @@ struct BlockRange {
 };
 
 // Reused for request after request. Owned by BlockDevice; loop thread only. Its memory is bounded:
-// a chain has at most kQueueMaxSize buffers, a request at most BlockLimits::kMaxRanges ranges.
+// a chain has at most kQueueMaxSize buffers, a run as many, a request at most
+// BlockLimits::kMaxRanges ranges.
 struct BlockRequest {
   // Its chain; Parse takes header and status off it, which leaves the data.
   DescriptorChain chain;
@@ -60,7 +61,10 @@ struct BlockRequest {
   size_t next_range = 0;
   // The file did not take it with O_DIRECT.
   bool is_buffered = false;
-  int64_t start_us = 0;
+  // Of a run of requests that the kernel gets as one, the next; and in the first of them the data
+  // of all.
+  BlockRequest* next_in_run = nullptr;
+  SegmentList run_segments;
 
   // The bytes of the chain that the device is to write, status included.
   uint32_t writable_bytes = 0;

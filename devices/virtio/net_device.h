@@ -78,7 +78,7 @@ class NetDevice : public VirtioDevice, private NetEvents, private PollSource {
   void DoWork() override;
   bool RequestWakeup() override;
   // Frames come from outside; the TAP itself never lets anyone wait.
-  bool IsWaitingForKernel() override { return false; }
+  Waiting waiting() const override { return Waiting::kForWork; }
 
   void Publish();
   void Warn(absl::string_view text) const;

@@ -19,7 +19,9 @@ class Mayfly:
         self.program = program
 
     def command(self, guest, cmdline, disk=None, direct=False, tap=None):
-        command = [self.program, 'run', '--kernel', guest, '--cmdline', cmdline, '--memory-mib', str(MEMORY_MIB)]
+        command = [self.program, 'run', '--kernel', guest, '--cmdline', cmdline, '--memory-mib', str(MEMORY_MIB),
+                   # As QEMU asks for its guests' RAM.
+                   '--huge-pages', 'Transparent']
         if disk:
             command += ['--disk', f'path={disk},cache=Writeback' + (',direct' if direct else '')]
         if tap:

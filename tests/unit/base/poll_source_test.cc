@@ -32,7 +32,7 @@ class Counter : public PollSource {
 
   std::atomic<int> wakeups{0};
   std::atomic<int> done{0};
-  bool is_waiting_for_kernel = false;
+  Waiting waits_for = Waiting::kForWork;
   std::atomic<int> wakeup_requests{0};
 
  private:
@@ -46,7 +46,7 @@ class Counter : public PollSource {
     wants_wakeup_ = true;
     return todo_.load() == 0;
   }
-  bool IsWaitingForKernel() override { return is_waiting_for_kernel; }
+  Waiting waiting() const override { return waits_for; }
 
   std::atomic<int> todo_{0};
   std::atomic<bool> wants_wakeup_{false};
@@ -67,9 +67,10 @@ TEST_P(PollSourceTest, WorkThatIsThereIsDoneWithoutAWakeup) {
 }
 
 TEST_P(PollSourceTest, ASleepingLoopIsWokenForWorkAndLosesNone) {
-  for (const bool is_waiting_for_kernel : {false, true}) {
+  for (const auto waiting : {PollSource::Waiting::kForWork, PollSource::Waiting::kForDevice,
+                             PollSource::Waiting::kForWorker}) {
     Counter counter(loop.get());
-    counter.is_waiting_for_kernel = is_waiting_for_kernel;
+    counter.waits_for = waiting;
     counter.StartPolling();
     constexpr int kCount = 300;
     std::thread driver([&] {
