@@ -204,7 +204,13 @@ void NetReceiver::EndBatch() {
 
 bool NetReceiver::Deliver(Read* read) {
   if (!MakeRoom(read)) {
-    return false;
+    // A driver that gave this frame half its ring has no room for it: waiting would be for ever.
+    if (queue_ == nullptr || read->chains.size() * 2 < queue_->size()) {
+      return false;
+    }
+    ++metrics_->rx_fails;
+    Recycle(read, 0);
+    return true;
   }
   if (!limiter_.Consume(1, read->frame_bytes)) {
     ++metrics_->rx_rate_limiter_throttled;

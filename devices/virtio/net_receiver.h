@@ -100,7 +100,8 @@ class NetReceiver {
   void OnRead(Read* read, int32_t result);
   void OnFailedRead(const Read& read, int error);
   void EndBatch();
-  // False when the frame has to be held: for the rate limiter, or for buffers.
+  // False when the frame has to be held: for the rate limiter, or for buffers. One that the queue
+  // cannot take is dropped.
   bool Deliver(Read* read);
   bool MakeRoom(Read* read);
   void Hold(Read* read, bool is_oldest);

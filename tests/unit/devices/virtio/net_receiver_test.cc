@@ -136,6 +136,19 @@ TEST_F(NetReceiverTest, Cve2020_16843_RecoversFromAFloodWithoutBuffers) {
   }
 }
 
+// A frame that all of a small queue cannot take is lost, and only that one.
+TEST_F(NetReceiverTest, AFrameThatIsTooLargeForTheQueueDoesNotStopIt) {
+  StartNet({}, 0, 8);
+  for (int round = 0; round < 5; ++round) {
+    driver->FreeAll();
+    AddBuffers(driver->queue(kReceive).free_descriptor_count(), kBufferBytes);
+    ASSERT_TRUE(SendToCard(Frame(65562)));
+    ASSERT_TRUE(SendToCard(Frame(60)));
+    EXPECT_EQ(LoadFrame(WaitForReceived()), Frame(60));
+  }
+  EXPECT_EQ(net->metrics().rx_fails, 5u);
+}
+
 TEST_F(NetReceiverTest, ReadsNothingWithoutBuffers) {
   StartNet();
   ASSERT_TRUE(SendToCard(Frame(60)));
