@@ -221,7 +221,7 @@ void MicroVm::Stop() {
 }
 
 void MicroVm::ReopenDisks(
-    std::function<void(const std::string& name, const absl::Status&)> on_done) {
+    const std::function<void(const std::string& name, const absl::Status&)>& on_done) {
   for (const auto& [name, disk] : disks_) {
     disk->Reopen(disk->path(),
                  [on_done, name = name](const absl::Status& status) { on_done(name, status); });

@@ -110,7 +110,8 @@ class MicroVm {
 
   // Opens every disk's file again by its path, for one that grew or was exchanged; see
   // BlockDevice::Reopen. `on_done` hears how it went, once for each disk.
-  void ReopenDisks(std::function<void(const std::string& name, const absl::Status&)> on_done);
+  void ReopenDisks(
+      const std::function<void(const std::string& name, const absl::Status&)>& on_done);
   // After Stop: completes the devices' I/O in flight, makes acknowledged writes durable where a
   // disk promises it, then runs `done`, never inside this call.
   void Quiesce(std::function<void()> done);

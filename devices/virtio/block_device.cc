@@ -209,7 +209,7 @@ void BlockDevice::Begin(BlockRequest* request) {
 void BlockDevice::AnswerId(BlockRequest* request) {
   const std::string& id = options_.serial.empty() ? file().image_id() : options_.serial;
   uint8_t bytes[BlockLimits::kIdBytes] = {};
-  std::memcpy(bytes, id.data(), std::min(id.size(), sizeof(bytes)));
+  std::copy_n(id.begin(), std::min(id.size(), sizeof(bytes)), bytes);
   request->chain.writable.CopyFrom(0, bytes);
   Complete(request, BlockStatus::kOk);
 }

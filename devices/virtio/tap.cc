@@ -16,7 +16,7 @@
 namespace mayfly {
 namespace {
 
-constexpr short kFlags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
+constexpr int16_t kFlags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
 
 absl::Status CheckName(const std::string& name) {
   if (name.empty() || name.size() >= IFNAMSIZ) {
@@ -98,7 +98,7 @@ absl::Status Tap::SetUp() const {
 }
 
 absl::Status Tap::SetOffload(uint32_t tun_features) const {
-  if (has_offloads_ && ioctl(fd(), TUNSETOFFLOAD, static_cast<unsigned long>(tun_features)) != 0) {
+  if (has_offloads_ && ioctl(fd(), TUNSETOFFLOAD, uint64_t{tun_features}) != 0) {
     return ErrnoError(absl::StrCat("TUNSETOFFLOAD ", name_));
   }
   return absl::OkStatus();
