@@ -9,12 +9,12 @@
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "base/guest_read_hook.h"
 #include "base/timer.h"
 #include "devices/virtio/mmio_registers.h"
 #include "devices/virtio/virtio_ids.h"
 #include "tests/fakes/heap_use.h"
 #include "tests/fakes/test_memory.h"
+#include "tests/fuzz/read_changes.h"
 
 namespace mayfly {
 namespace {
@@ -22,8 +22,6 @@ namespace {
 // What a device may keep for one input, beside what it had at the start: 1.2 MiB for a queue, and
 // the transport.
 constexpr size_t kHeapBoundBytes = 4 << 20;
-// In one run of the loop: every chain of two queues, as long as it may be, eight times.
-constexpr uint64_t kMaxReadsInARun = 8 * 2 * 256 * 260;
 
 constexpr uint64_t kRingFeatures =
     kFeatureVersion1 | kFeatureRingEventIdx | kFeatureRingIndirectDesc;
@@ -33,56 +31,6 @@ GuestMemory& Memory() {
       {{GuestAddress(0), VirtioGuest::kFirstRegionBytes},
        {GuestAddress(VirtioGuest::kSecondRegion), VirtioGuest::kSecondRegionBytes}}));
   return *memory;
-}
-
-// What the hook does to what the device read, for one run of the loop.
-struct ReadHook {
-  VirtioGuest::Mode mode;
-  uint64_t random;
-  uint64_t read_count;
-  std::array<const uint8_t*, 2> avail_indices;
-};
-ReadHook hook;
-
-uint64_t NextRandom() {
-  // Knuth's multiplier; the high bits are the good ones.
-  hook.random = hook.random * 6364136223846793005u + 1442695040888963407u;
-  return hook.random >> 33;
-}
-
-// A driver's descriptor, right or nearly so.
-VirtqDescriptor RandomDescriptor() {
-  const uint64_t random = NextRandom();
-  return {.guest_address = NextRandom() % (VirtioGuest::kSecondRegion + 0x21000),
-          .guest_length = static_cast<uint32_t>(random % 5 == 0 ? 16 : random % 1024),
-          .flags = static_cast<uint16_t>(NextRandom() % 8),
-          .guest_next = static_cast<uint16_t>(NextRandom() % 17)};
-}
-
-[[maybe_unused]] void AfterRead(std::span<uint8_t> guest_bytes) {
-  MAYFLY_CHECK(++hook.read_count < kMaxReadsInARun);
-  if (hook.mode == VirtioGuest::Mode::kChasing) {
-    const bool is_index =
-        std::count(hook.avail_indices.begin(), hook.avail_indices.end(), guest_bytes.data()) > 0;
-    if (is_index && guest_bytes.size() == 2) {
-      uint16_t index = 0;
-      std::memcpy(&index, guest_bytes.data(), sizeof(index));
-      ++index;
-      std::memcpy(guest_bytes.data(), &index, sizeof(index));
-    }
-    return;
-  }
-  if (hook.mode != VirtioGuest::Mode::kChanging || NextRandom() % 4 == 0) {
-    return;
-  }
-  if (guest_bytes.size() == sizeof(VirtqDescriptor) && NextRandom() % 4 != 0) {
-    const VirtqDescriptor descriptor = RandomDescriptor();
-    std::memcpy(guest_bytes.data(), &descriptor, sizeof(descriptor));
-  } else if (guest_bytes.size() <= 2) {
-    guest_bytes[0] = static_cast<uint8_t>(guest_bytes[0] + NextRandom() % 3);
-  } else {
-    guest_bytes[NextRandom() % guest_bytes.size()] = static_cast<uint8_t>(NextRandom());
-  }
 }
 
 }  // namespace
@@ -324,14 +272,15 @@ void VirtioGuest::Reset() {
 }
 
 void VirtioGuest::RunTurns(int count) {
-  hook = {.mode = mode_, .random = provider_->remaining_bytes() + 1, .read_count = 0};
-  for (size_t i = 0; i < std::min<size_t>(2, driver_->queue_count()); ++i) {
-    hook.avail_indices[i] =
-        Memory().Resolve({GuestAddress(driver_->queue(i).avail() + 2), 2})->data();
+  std::vector<const uint8_t*> avail_indices;
+  for (size_t i = 0; i < driver_->queue_count(); ++i) {
+    const GuestAddress index(driver_->queue(i).avail() + 2);
+    avail_indices.push_back(Memory().Resolve({index, 2})->data());
   }
-#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
-  guest_read_hook::after_read = AfterRead;
-#endif
+  const ReadChanges::Kind kind = mode_ == Mode::kChanging  ? ReadChanges::Kind::kDriverLike
+                                 : mode_ == Mode::kChasing ? ReadChanges::Kind::kAvailIndexAhead
+                                                           : ReadChanges::Kind::kNone;
+  const ReadChanges changes(kind, std::move(avail_indices), provider_->remaining_bytes());
   Timer tick(loop(), [&] {
     if (--count <= 0) {
       loop()->Stop();
@@ -341,9 +290,6 @@ void VirtioGuest::RunTurns(int count) {
   });
   tick.Set(0);
   MAYFLY_CHECK(loop()->Run().ok());
-#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
-  guest_read_hook::after_read = nullptr;
-#endif
 }
 
 void VirtioGuest::RunUntil(const std::function<bool()>& condition) {
