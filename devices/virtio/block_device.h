@@ -68,7 +68,7 @@ struct BlockMetrics {
 // Virtio 1.2, section 5.2; docs/virtio.md has what is offered and what not. Owned by its transport;
 // loop thread only. Requests of one batch go to the kernel with one system call, answers of one
 // batch raise one interrupt. At most kQueueMaxSize requests of a queue are in flight, and what they
-// take is kept for reuse: at most 1.2 MiB a queue.
+// take is kept for reuse: at most 3.3 MiB a queue.
 class BlockDevice : public VirtioDevice, private PollSource {
  public:
   // Opens the file. Errors: BackingFile's; InvalidArgument for a queue count of 0 or an id that is

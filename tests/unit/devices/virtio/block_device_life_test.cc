@@ -21,7 +21,8 @@ using testing::HasSubstr;
 
 constexpr uint8_t kOk = 0;
 constexpr uint8_t kIoError = 1;
-constexpr size_t kQueueBoundBytes = 1'258'291;
+// 256 requests, each with three lists of 256 segments of 16 bytes, and itself.
+constexpr size_t kQueueBoundBytes = 3'460'300;
 
 class BlockDeviceLifeTest : public BlockTest {
  protected:
@@ -220,34 +221,58 @@ TEST_F(BlockDeviceLifeTest, KeepsToItsRate) {
   EXPECT_GT(disk->metrics().rate_limiter_throttled_events, 0u);
 }
 
-// The bound that BlockDevice states: 1.2 MiB for a queue, whatever the guest does. Here every
-// descriptor of the queue heads a request of as many segments as a chain may have.
+// The bound that BlockDevice states, whatever the guest does. Here every descriptor of the queue
+// heads a request, and requests have as many segments as they may: alone, and as pairs that follow
+// each other on the disk.
 TEST_F(BlockDeviceLifeTest, MemoryDoesNotGrowWithWhatTheGuestSends) {
   StartDisk(1 << 20);
   const size_t before = HeapUseBytes();
-  size_t after_first_round = 0;
   for (int round = 0; round < 50; ++round) {
     driver->FreeAll();
-    const uint64_t header = StoreHeader(BlockRequestType::kIn, 0);
-    const uint64_t data = driver->Allocate(512);
-    const uint64_t table = driver->Allocate(256 * 16);
-    // Requests of 254 segments each, as many as the queue has.
-    ChainBuilder chain;
-    chain.Readable(header, 16);
-    for (int i = 0; i < 254; ++i) {
-      chain.Writable(data, 512);
-    }
-    const VirtqDescriptor request = chain.Writable(data, 1).Indirect(memory, table)[0];
-    while (driver->queue(0).free_descriptor_count() > 0) {
-      driver->queue(0).Add({request});
+    const uint64_t data = driver->Allocate(513);
+    // Writes, as they take long enough for all to be in flight; of one sector in many pieces.
+    const uint32_t segment_count = round % 2 == 0 ? 254 : 127;
+    const uint32_t piece_bytes = 512 / segment_count;
+    const uint32_t last_bytes = 512 - (segment_count - 1) * piece_bytes;
+    for (uint64_t i = 0; driver->queue(0).free_descriptor_count() > 0; ++i) {
+      // Another request is the first of a pair each time.
+      const uint64_t sector = round % 2 == 0 ? 2 * i : i + static_cast<uint64_t>(round) / 2 % 2;
+      ChainBuilder chain;
+      chain.Readable(StoreHeader(BlockRequestType::kOut, sector), 16);
+      for (uint32_t segment = 1; segment < segment_count; ++segment) {
+        chain.Readable(data, piece_bytes);
+      }
+      driver->queue(0).Add(chain.Readable(data, last_bytes)
+                               .Writable(data + 512, 1)
+                               .Indirect(memory, driver->Allocate(256 * 16)));
     }
     driver->Notify(0);
     RunUntil([&] { return driver->queue(0).used_count() == 256; });
     while (driver->queue(0).TakeUsed()) {
     }
+  }
+  EXPECT_LT(HeapUseBytes(), before + kQueueBoundBytes);
+}
+
+// CVE-2022-26354: a request that is refused gives back all that it took.
+TEST_F(BlockDeviceLifeTest, Cve2022_26354_RefusedRequestsLeakNothing) {
+  StartDisk(64 << 10);
+  const uint64_t header = StoreHeader(BlockRequestType::kIn, ~uint64_t{0});
+  const uint64_t room = driver->Allocate(513);
+  const std::vector<VirtqDescriptor> chain =
+      ChainBuilder().Readable(header, 16).Writable(room, 513).Build();
+  size_t after_first_round = 0;
+  for (int round = 0; round < 100; ++round) {
+    for (int i = 0; i < 128; ++i) {
+      driver->queue(0).Add(chain);
+    }
+    driver->Notify(0);
+    RunUntil([&] { return driver->queue(0).used_count() == 128; });
+    while (driver->queue(0).TakeUsed()) {
+    }
     after_first_round = round == 0 ? HeapUseBytes() : after_first_round;
   }
-  EXPECT_LT(after_first_round, before + kQueueBoundBytes);
+  EXPECT_EQ(disk->metrics().invalid_reqs_count, 12'800u);
   EXPECT_LT(HeapUseBytes(), after_first_round + 4096);
 }
 

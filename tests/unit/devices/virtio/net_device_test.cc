@@ -144,7 +144,7 @@ TEST_F(NetDeviceTest, QuiesceEndsEverything) {
   EXPECT_EQ(driver->queue(kReceive).used_count(), 0);
 }
 
-// The bound of docs/virtio.md: 1.2 MiB for each queue and 2 MiB for frames that did not fit.
+// The bound of docs/virtio.md: 7 MiB for a card.
 TEST_F(NetDeviceTest, MemoryDoesNotGrowWithWhatTheGuestDoes) {
   VirtioTest::SetUp();
   StartNet();
@@ -179,7 +179,7 @@ TEST_F(NetDeviceTest, MemoryDoesNotGrowWithWhatTheGuestDoes) {
     StartWithRings(net->offered_features());
     after_first_rounds = round == 5 ? HeapUseBytes() : after_first_rounds;
   }
-  EXPECT_LT(HeapUseBytes(), before + (size_t{9} << 19));
+  EXPECT_LT(HeapUseBytes(), before + (size_t{7} << 20));
   EXPECT_LT(HeapUseBytes(), after_first_rounds + (size_t{1} << 20));
 }
 

@@ -2,11 +2,14 @@
 
 #include "devices/virtio/virt_queue.h"
 
+#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
+#include "base/clock.h"
 #include "devices/virtio/virtio_ids.h"
 #include "gtest/gtest.h"
 #include "tests/fakes/chain_builder.h"
@@ -294,6 +297,58 @@ TEST_F(VirtQueueTest, Cve2026_45782_DuplicateHeadInFlight) {
   // Once it is back, it may come again.
   queue->PushUsed(head, 0);
   EXPECT_EQ(Pop(), head);
+}
+
+// CVE-2015-8550: what is checked is what is used, though another vCPU changes it meanwhile.
+TEST_F(VirtQueueTest, Cve2015_8550_ADescriptorThatChangesWhileItIsRead) {
+#ifdef __SANITIZE_THREAD__
+  GTEST_SKIP() << "the race with the guest is on purpose";
+#endif
+  Start(8, {.has_indirect = true});
+  const VirtqDescriptor good = OneByte()[0];
+  const uint16_t head = driver->Link({good});
+  // Length, flags and next at once, as one number.
+  auto* word = reinterpret_cast<uint64_t*>(
+      memory.Resolve({GuestAddress(driver->descriptors() + 16u * head + 8), 8})->data());
+  constexpr uint64_t kGood = uint64_t{VirtqDescriptor::kWrite} << 32 | 1;
+  constexpr uint64_t kBad[] = {0xffffffff, uint64_t{VirtqDescriptor::kNext} << 32 | 1,
+                               uint64_t{VirtqDescriptor::kIndirect} << 32 | 160, 0};
+  std::atomic<bool> is_done = false;
+  std::thread vcpu([&] {
+    for (size_t i = 0; !is_done; ++i) {
+      std::atomic_ref<uint64_t>(*word).store(i % 2 == 0 ? kGood : kBad[i / 2 % 4]);
+    }
+  });
+  const uint8_t* ram = memory.Resolve({GuestAddress(0), kRamBytes})->data();
+  uint32_t taken_count = 0;
+  uint32_t refused_count = 0;
+  const int64_t limit_us = MonotonicTimeUs() + 30'000'000;
+  while ((taken_count < 10'000 || refused_count < 10'000) && MonotonicTimeUs() < limit_us) {
+    driver->MakeAvailable(head);
+    const auto popped = queue->Pop(chain);
+    if (!popped.ok()) {
+      ++refused_count;
+      VirtQueueState next = queue->state();
+      ++next.next_avail;
+      Restart(next, {.has_indirect = true});
+      continue;
+    }
+    ++taken_count;
+    for (const SegmentList* list : {&chain.readable, &chain.writable}) {
+      for (const iovec& segment : list->segments()) {
+        const auto* start = static_cast<const uint8_t*>(segment.iov_base);
+        ASSERT_TRUE(start >= ram && segment.iov_len <= kRamBytes &&
+                    start <= ram + kRamBytes - segment.iov_len);
+      }
+    }
+    queue->PushUsed(chain.head, 0);
+    queue->Publish();
+    driver->TakeUsed();
+  }
+  is_done = true;
+  vcpu.join();
+  EXPECT_GE(taken_count, 10'000u);
+  EXPECT_GE(refused_count, 10'000u);
 }
 
 }  // namespace
