@@ -19,6 +19,7 @@
 
 MAYFLY_TEST_GUEST(boot_timer)
 MAYFLY_TEST_GUEST(dirty_three_pages)
+MAYFLY_TEST_GUEST(disk_sector_to_serial)
 MAYFLY_TEST_GUEST(irq4_handler)
 MAYFLY_TEST_GUEST(mmio_then_hlt)
 MAYFLY_TEST_GUEST(port_io_then_hlt)

@@ -2,6 +2,7 @@
 
 #include "vmm/micro_vm.h"
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -118,6 +119,56 @@ TEST_F(MicroVmTest, RamAroundTheMmioHoleIsTwoSlots) {
 TEST_F(MicroVmTest, TransparentHugePagesBootAsWell) {
   EXPECT_EQ(RunToEnd(guests::power_off(), {.ram = {.huge_pages = HugePages::kTransparent}}).kind,
             VmEnd::Kind::kPowerOff);
+}
+
+TEST_F(MicroVmTest, GuestReadsItsDiskAndResetsIt) {
+  std::vector<uint8_t> image(512, '.');
+  const std::string text = "sector";
+  std::copy(text.begin(), text.end(), image.begin());
+  const TemporaryFile disk(image);
+  MicroVmConfig config;
+  config.disks.push_back({.name = "disk", .options = {.file = {.path = disk.path()}}});
+  const VmEnd end = RunToEnd(guests::disk_sector_to_serial(), config);
+  EXPECT_EQ(end.kind, VmEnd::Kind::kReset);
+  EXPECT_EQ(sink_.text(), "sectorR");
+}
+
+TEST_F(MicroVmTest, MissingDiskIsNamed) {
+  MicroVmConfig config;
+  config.disks.push_back({.name = "disk", .options = {.file = {.path = "/nonexistent"}}});
+  EXPECT_EQ(MakeVm(guests::spin(), config).message(),
+            "disk: open /nonexistent: No such file or directory");
+}
+
+TEST_F(MicroVmTest, MissingTapIsNamed) {
+  MicroVmConfig config;
+  config.networks.push_back({.name = "card", .tap_name = "mayfly-none"});
+  EXPECT_THAT(MakeVm(guests::spin(), config).message(),
+              testing::HasSubstr("card: there is no network interface 'mayfly-none'"));
+}
+
+TEST_F(MicroVmTest, QuiesceEndsWithoutAndWithDevices) {
+  std::vector<uint8_t> image(512);
+  const TemporaryFile disk(image);
+  for (const bool has_disk : {false, true}) {
+    MicroVmConfig config;
+    if (has_disk) {
+      config.disks.push_back(
+          {.name = "disk",
+           .options = {.file = {.path = disk.path()}, .cache_type = CacheType::kWriteback}});
+    }
+    ASSERT_TRUE(MakeVm(guests::spin(), config).ok());
+    ASSERT_TRUE(vm_->Start().ok());
+    vm_->Stop();
+    bool is_quiet = false;
+    vm_->Quiesce([&] {
+      is_quiet = true;
+      loop_->Stop();
+    });
+    EXPECT_FALSE(is_quiet);
+    ASSERT_TRUE(loop_->Run().ok());
+    EXPECT_TRUE(is_quiet);
+  }
 }
 
 TEST_F(MicroVmTest, RefusesWrongVcpuCounts) {
