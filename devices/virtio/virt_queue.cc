@@ -147,15 +147,14 @@ bool VirtQueue::Publish() {
     // An event in the past (2.7.10): the driver is beyond it for the next 65535 chains.
     StoreAvailEvent(static_cast<uint16_t>(next_avail_ - 1));
   }
-  // Release: the elements, and what the device wrote to the buffers, come before the index.
-  Store<uint16_t>(used_ + kUsedIndexOffset, next_used_, std::memory_order_release);
+  // The elements, and what the device wrote to the buffers, come before the index; and the load
+  // below may not pass this store (2.7.7.2, 2.7.10).
+  Store<uint16_t>(used_ + kUsedIndexOffset, next_used_, std::memory_order_seq_cst);
   published_used_ = next_used_;
-  // Between the store above and the load below, which may not pass it (2.7.7.2, 2.7.10).
-  std::atomic_thread_fence(std::memory_order_seq_cst);
   if (!has_event_idx_) {
-    return (Load(&avail_[kAvailFlags], std::memory_order_relaxed) & kAvailNoInterrupt) == 0;
+    return (Load(&avail_[kAvailFlags], std::memory_order_seq_cst) & kAvailNoInterrupt) == 0;
   }
-  const uint16_t guest_used_event = Load(&avail_[kAvailRing + size_], std::memory_order_relaxed);
+  const uint16_t guest_used_event = Load(&avail_[kAvailRing + size_], std::memory_order_seq_cst);
   // Whether the event index lies in [old_used, next_used_), modulo 2^16.
   return static_cast<uint16_t>(next_used_ - guest_used_event - 1) <
          static_cast<uint16_t>(next_used_ - old_used);
@@ -167,14 +166,14 @@ bool VirtQueue::EnableNotification() {
   if (has_event_idx_) {
     is_notification_enabled_ = true;
     StoreAvailEvent(next_avail_);
-    std::atomic_thread_fence(std::memory_order_seq_cst);
   }
-  return LoadAvailIndex() == next_avail_;
+  // May not pass the store.
+  return Load(&avail_[kAvailIndex], std::memory_order_seq_cst) == next_avail_;
 }
 
 void VirtQueue::StoreAvailEvent(uint16_t index) {
   Store<uint16_t>(used_ + kUsedRingOffset + size_ * kUsedElementBytes, index,
-                  std::memory_order_relaxed);
+                  std::memory_order_seq_cst);
 }
 
 VirtQueueState VirtQueue::state() const {
