@@ -74,7 +74,6 @@ class TransferTest(NetTest):
     def test_mtu_1500(self):
         self.transfer_with(1500, offloads=True)
 
-    @core
     def test_mtu_1500_without_offloads(self):
         self.transfer_with(1500, offloads=False)
 
@@ -106,7 +105,6 @@ os.execvp(sys.argv[1], sys.argv[1:])
         self.transfer(guest, net)
         guest.end()
 
-    @core
     def test_iperf3_both_ways(self):
         net = self.make_network()
         guest = self.start_on(net)
@@ -196,7 +194,6 @@ class LimitTest(NetTest):
         print(f"{flag}={limit}: {rate:.0f} a second", file=sys.stderr)
         self.assertAlmostEqual(rate / limit, 1, delta=0.1)
 
-    @core
     def test_transmit_bandwidth(self):
         self.check_transmit("tx-bandwidth", 500000, self.LARGE, "rx_bytes")
 
@@ -206,7 +203,6 @@ class LimitTest(NetTest):
     def test_receive_bandwidth(self):
         self.check_receive("rx-bandwidth", 500000, self.LARGE, "rx_bytes")
 
-    @core
     def test_receive_operations(self):
         self.check_receive("rx-ops", 200, self.SMALL, "rx_packets")
 
@@ -259,7 +255,6 @@ done
 
 
 class ManyTest(NetTest):
-    @core
     def test_eight_disks_and_four_cards_at_once(self):
         net = self.make_network(taps=4)
         mib = sized(256, 2)
