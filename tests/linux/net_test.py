@@ -169,26 +169,36 @@ class LimitTest(NetTest):
         net = self.make_network()
         guest = self.start_on(net, f",{flag}={limit}")
         guest.start_job("flood", f"python3 /tmp/traffic.py flood 10.0.0.1 9 1000 {payload_bytes}")
-        # The bucket starts full.
-        time.sleep(3)
-        first, start = net.statistic("tap0", statistic), time.monotonic()
-        time.sleep(self.SECONDS)
-        last, end = net.statistic("tap0", statistic), time.monotonic()
+        rate = self.measured_rate(lambda: (time.monotonic(), net.statistic("tap0", statistic)), limit)
         guest.run("pkill python3; wait")
         guest.end()
-        self.check_rate(flag, limit, (last - first) / (end - start))
+        self.check_rate(flag, limit, rate)
 
     def check_receive(self, flag, limit, payload_bytes, statistic):
         net = self.make_network()
         guest = self.start_on(net, f",{flag}={limit}")
-        flood = net.traffic("flood", "10.0.0.2", 9, self.SECONDS + 8, payload_bytes)
+        flood = net.traffic("flood", "10.0.0.2", 9, 1000, payload_bytes)
+        self.addCleanup(flood.communicate)
+        self.addCleanup(flood.kill)
         sample = f"cat /sys/class/net/eth0/statistics/{statistic} /proc/uptime"
-        output = guest.run(f"sleep 3; {sample}; sleep {self.SECONDS}; {sample}").splitlines()
+
+        def counted():
+            count, uptime = guest.run(sample).splitlines()
+            return float(uptime.split()[0]), int(count)
+        rate = self.measured_rate(counted, limit)
         flood.kill()
-        flood.communicate()
         guest.end()
-        seconds = float(output[3].split()[0]) - float(output[1].split()[0])
-        self.check_rate(flag, limit, (int(output[2]) - int(output[0])) / seconds)
+        self.check_rate(flag, limit, rate)
+
+    def measured_rate(self, counted, limit):
+        """What is counted in a second, by a function that returns a time and a count."""
+        _, before = counted()
+        # The bucket starts full.
+        self.eventually(lambda: counted()[1] - before > limit * 1.5, "a second's worth and a half")
+        start, first = counted()
+        time.sleep(self.SECONDS)
+        end, last = counted()
+        return (last - first) / (end - start)
 
     def check_rate(self, flag, limit, rate):
         print(f"{flag}={limit}: {rate:.0f} a second", file=sys.stderr)
