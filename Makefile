@@ -34,7 +34,7 @@ fuzz: ## Run every fuzz target for FUZZ_SECONDS (default 30)
 	@tests/fuzz/run $(FUZZ_SECONDS)
 
 bench: ## Build the release program and run the benchmarks
-	@.ci/packages build test kernel rootfs bed
+	@.ci/packages build test kernel rootfs bed bench
 	@.ci/build release mayfly mayfly_benchmarks
 	@tests/bench/run
 
