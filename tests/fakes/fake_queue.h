@@ -35,14 +35,14 @@ class FakeQueue {
       : memory_(memory),
         size_(size),
         descriptors_(start),
-        avail_(descriptors_ + 16u * size),
-        used_((avail_ + 6 + 2u * size + 3) & ~uint64_t{3}) {
+        avail_(descriptors_ + uint64_t{16} * size),
+        used_((avail_ + 6 + uint64_t{2} * size + 3) & ~uint64_t{3}) {
     Clear();
   }
 
   // As a driver begins: nothing is available or used, every descriptor is free.
   void Clear() {
-    const std::vector<uint8_t> zeroes(used_ + 6 + 8u * size_ - descriptors_);
+    const std::vector<uint8_t> zeroes(used_ + 6 + uint64_t{8} * size_ - descriptors_);
     MAYFLY_CHECK(memory_->Write(GuestAddress(descriptors_), zeroes).ok());
     avail_index_ = 0;
     seen_used_ = 0;
@@ -95,7 +95,7 @@ class FakeQueue {
   }
 
   void WriteDescriptor(uint16_t index, const VirtqDescriptor& descriptor) {
-    Put(descriptors_ + 16u * index, descriptor);
+    Put(descriptors_ + uint64_t{16} * index, descriptor);
   }
 
   void MakeAvailable(uint16_t head) {
@@ -103,7 +103,7 @@ class FakeQueue {
     SetAvailIndex(static_cast<uint16_t>(avail_index_ + 1));
   }
   void SetAvailEntry(uint16_t position, uint16_t head) {
-    Put(avail_ + 4 + 2u * (position % size_), head);
+    Put(avail_ + 4 + uint64_t{2} * (position % size_), head);
   }
   void SetAvailIndex(uint16_t index) {
     avail_index_ = index;
@@ -113,19 +113,19 @@ class FakeQueue {
   // The driver wants no interrupt (without EVENT_IDX).
   void SetNoInterrupt(bool is_set) { Put<uint16_t>(avail_, is_set ? 1 : 0); }
   // The driver wants an interrupt when the used index passes this one (with EVENT_IDX).
-  void SetUsedEvent(uint16_t index) { Put(avail_ + 4 + 2u * size_, index); }
+  void SetUsedEvent(uint16_t index) { Put(avail_ + 4 + uint64_t{2} * size_, index); }
 
   uint16_t used_flags() const { return Get<uint16_t>(used_); }
   uint16_t used_index() const { return Get<uint16_t>(used_ + 2); }
   // Where the device wants a notification (with EVENT_IDX).
-  uint16_t avail_event() const { return Get<uint16_t>(used_ + 4 + 8u * size_); }
+  uint16_t avail_event() const { return Get<uint16_t>(used_ + 4 + uint64_t{8} * size_); }
 
   // The next chain that came back.
   std::optional<Used> TakeUsed() {
     if (used_index() == seen_used_) {
       return std::nullopt;
     }
-    const uint64_t element = used_ + 4 + 8u * (seen_used_ % size_);
+    const uint64_t element = used_ + 4 + uint64_t{8} * (seen_used_ % size_);
     const Used used = {.head = Get<uint32_t>(element), .written_bytes = Get<uint32_t>(element + 4)};
     ++seen_used_;
     const auto chain = chains_.find(static_cast<uint16_t>(used.head));

@@ -53,7 +53,8 @@ class NetworkNamespace {
   static void AddTap(const char* name, int more_flags = 0) {
     const OwnedFd tun(open("/dev/net/tun", O_RDWR | O_CLOEXEC));
     ifreq request = Request(name);
-    request.ifr_flags = static_cast<short>(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | more_flags);
+    request.ifr_flags =
+        static_cast<decltype(request.ifr_flags)>(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | more_flags);
     MAYFLY_CHECK(ioctl(tun.get(), TUNSETIFF, &request) == 0);
     MAYFLY_CHECK(ioctl(tun.get(), TUNSETPERSIST, 1) == 0);
     const OwnedFd any(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));

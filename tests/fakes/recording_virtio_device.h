@@ -31,7 +31,7 @@ class RecordingVirtioDevice : public VirtioDevice {
   std::vector<uint8_t> config() const override { return {1, 2, 3, 4, 5, 6, 7, 8, 9, 10}; }
 
   void Activate(uint64_t features, std::vector<std::unique_ptr<VirtQueue>> queues) override {
-    events.push_back("activate");
+    events.emplace_back("activate");
     active_features = features;
     active_queues = std::move(queues);
   }
@@ -39,7 +39,7 @@ class RecordingVirtioDevice : public VirtioDevice {
     events.push_back(absl::StrCat("notify ", queue_index));
   }
   void Deactivate(absl::AnyInvocable<void()> done) override {
-    events.push_back("deactivate");
+    events.emplace_back("deactivate");
     active_queues.clear();
     deactivated_ = std::move(done);
     if (!holds_io) {

@@ -47,7 +47,7 @@ std::unique_ptr<BlockDevice> MakeDisk(uint8_t kind) {
     options.rate_limiter.ops = {.size = 1000, .refill_time_ms = 1};
     options.rate_limiter.bandwidth = {.size = 1 << 20, .refill_time_ms = 1};
   }
-  return BlockDevice::Create(VirtioGuest::loop(), std::move(options)).value();
+  return BlockDevice::Create(VirtioGuest::Loop(), std::move(options)).value();
 }
 
 std::vector<uint8_t> Header(VirtioGuest& guest) {
@@ -66,10 +66,10 @@ bool BuildRequest(VirtioGuest& guest, size_t /*queue_index*/, ChainBuilder& chai
   std::vector<uint8_t> readable = Header(guest);
   const uint8_t shape = guest.TakeByte();
   if (shape % 4 == 1) {
-    readable.resize(16 + 512u * (1 + shape / 4 % 4), shape);
+    readable.resize(16 + size_t{512} * (1 + shape / 4 % 4), shape);
   } else if (shape % 4 == 2) {
     // Ranges of DISCARD and WRITE_ZEROES, or odd data.
-    for (size_t i = 0; i < 16u * (1 + shape / 4 % 4); ++i) {
+    for (size_t i = 0; i < size_t{16} * (1 + shape / 4 % 4); ++i) {
       const bool is_number = i % 16 == 0 || i % 16 == 8;
       readable.push_back(is_number ? static_cast<uint8_t>(guest.TakeByte() % 80) : uint8_t{0});
     }

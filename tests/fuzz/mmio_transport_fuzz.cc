@@ -59,10 +59,10 @@ class EchoDevice : public VirtioDevice {
     MAYFLY_CHECK(is_active_);
     is_active_ = false;
     queues_.clear();
-    VirtioGuest::loop()->Post(std::move(done));
+    VirtioGuest::Loop()->Post(std::move(done));
   }
   void Quiesce(absl::AnyInvocable<void()> done) override {
-    VirtioGuest::loop()->Post(std::move(done));
+    VirtioGuest::Loop()->Post(std::move(done));
   }
 
   void ChangeConfig(uint8_t value) { transport()->UpdateConfig(std::vector<uint8_t>(24, value)); }

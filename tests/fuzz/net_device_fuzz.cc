@@ -83,7 +83,7 @@ void Run(FuzzedDataProvider& provider) {
     options.rx_rate_limiter.ops = {.size = 1000, .refill_time_ms = 1};
     options.tx_rate_limiter.bandwidth = {.size = 1 << 20, .refill_time_ms = 1};
   }
-  auto owned = std::make_unique<NetDevice>(VirtioGuest::loop(), Tap::ForPackets(OwnedFd(fds[0])),
+  auto owned = std::make_unique<NetDevice>(VirtioGuest::Loop(), Tap::ForPackets(OwnedFd(fds[0])),
                                            std::move(options));
   NetDevice* card = owned.get();
   guest.Attach(std::move(owned), BuildRequest, [&guest, &network, card] {

@@ -14,20 +14,20 @@ namespace mayfly {
 namespace {
 
 // Every chain of two queues, as long as it may be, eight times.
-constexpr uint64_t kMaxReads = 8 * 2 * 256 * 260;
+constexpr uint64_t kMaxReads = uint64_t{8} * 2 * 256 * 260;
 
 // As far as the guest's RAM goes, and a little farther.
 constexpr uint64_t kMaxAddress = 0x61000;
 
-[[maybe_unused]] ReadChanges* current = nullptr;
+ReadChanges* current = nullptr;
 
 }  // namespace
 
 ReadChanges::ReadChanges(Kind kind, std::vector<const uint8_t*> avail_indices, uint64_t seed)
     : kind_(kind), avail_indices_(std::move(avail_indices)), random_(seed) {
-#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
   MAYFLY_CHECK(current == nullptr);
   current = this;
+#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
   guest_read_hook::after_read = [](std::span<uint8_t> guest_bytes) {
     current->AfterRead(guest_bytes);
   };
@@ -37,8 +37,8 @@ ReadChanges::ReadChanges(Kind kind, std::vector<const uint8_t*> avail_indices, u
 ReadChanges::~ReadChanges() {
 #ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
   guest_read_hook::after_read = nullptr;
-  current = nullptr;
 #endif
+  current = nullptr;
 }
 
 uint64_t ReadChanges::NextRandom() {

@@ -35,7 +35,7 @@ GuestMemory& Memory() {
 
 }  // namespace
 
-EventLoop* VirtioGuest::loop() {
+EventLoop* VirtioGuest::Loop() {
   static EventLoop* loop = EventLoop::Create({}).value().release();
   return loop;
 }
@@ -74,7 +74,7 @@ void VirtioGuest::Attach(std::unique_ptr<VirtioDevice> device, BuildRequest buil
   build_request_ = std::move(build_request);
   device_step_ = std::move(device_step);
   const size_t queue_count = device->queue_count();
-  transport_ = MmioTransport::Create(loop(), &Memory(), &irq_, std::move(device), {}).value();
+  transport_ = MmioTransport::Create(Loop(), &Memory(), &irq_, std::move(device), {}).value();
   // A reset is written on the loop's own thread here.
   transport_->StopWaiting();
   const uint16_t queue_size = static_cast<uint16_t>(1u << TakeByte() % 9);
@@ -281,15 +281,15 @@ void VirtioGuest::RunTurns(int count) {
                                  : mode_ == Mode::kChasing ? ReadChanges::Kind::kAvailIndexAhead
                                                            : ReadChanges::Kind::kNone;
   const ReadChanges changes(kind, std::move(avail_indices), provider_->remaining_bytes());
-  Timer tick(loop(), [&] {
+  Timer tick(Loop(), [&] {
     if (--count <= 0) {
-      loop()->Stop();
+      Loop()->Stop();
     } else {
       tick.Set(0);
     }
   });
   tick.Set(0);
-  MAYFLY_CHECK(loop()->Run().ok());
+  MAYFLY_CHECK(Loop()->Run().ok());
 }
 
 void VirtioGuest::RunUntil(const std::function<bool()>& condition) {

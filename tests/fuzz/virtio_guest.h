@@ -61,7 +61,7 @@ class VirtioGuest {
   VirtioGuest(const VirtioGuest&) = delete;
   VirtioGuest& operator=(const VirtioGuest&) = delete;
 
-  static EventLoop* loop();
+  static EventLoop* Loop();
 
   // Once. `device_step` does something of the device's own, outside of the guest.
   void Attach(std::unique_ptr<VirtioDevice> device, BuildRequest build_request,

@@ -59,7 +59,7 @@ TEST_F(BlockDeviceLifeTest, AResetWithIoInFlightLeavesMemoryAlone) {
     StartWithRings();
   }
   driver->FreeAll();
-  EXPECT_EQ(Read(5, 512), Pattern(5 * 512, 512));
+  EXPECT_EQ(Read(5, 512), Pattern(5 * kSectorBytes, 512));
 }
 
 // CVE-2026-45782: the second of two chains of the same head in flight.
@@ -98,13 +98,13 @@ TEST_F(BlockDeviceLifeTest, Cve2026_27211_NoFormatIsProbed) {
   RunUntil([&] { return is_reopened; });
   EXPECT_EQ(Read(0, 512), qcow);
   EXPECT_EQ(disk->file().sector_count(), 128u);
-  EXPECT_EQ(Read(64, 512), Pattern(64 * 512, 512));
+  EXPECT_EQ(Read(64, 512), Pattern(64 * kSectorBytes, 512));
 }
 
 TEST_F(BlockDeviceLifeTest, AFileCutShortGivesIoErrors) {
   StartDisk(64 << 10);
   ASSERT_EQ(truncate(file->path().c_str(), 4096), 0);
-  EXPECT_EQ(Read(7, 512), Pattern(7 * 512, 512));
+  EXPECT_EQ(Read(7, 512), Pattern(7 * kSectorBytes, 512));
   const uint64_t data = driver->Allocate(8192);
   EXPECT_EQ(Do(BlockRequestType::kIn, 8, data, 512).status, kIoError);
   EXPECT_EQ(Do(BlockRequestType::kIn, 0, data, 8192).status, kIoError);
@@ -152,9 +152,9 @@ TEST_F(BlockDeviceLifeTest, DirectIoTakesBuffersOfAnyAlignment) {
   for (const uint64_t offset : {uint64_t{0}, uint64_t{1}, uint64_t{512}, uint64_t{515}}) {
     const uint64_t start = ((data + 0xfff) & ~uint64_t{0xfff}) + offset;
     ASSERT_EQ(Do(BlockRequestType::kIn, 3, start, 4096).status, kOk);
-    ASSERT_EQ(driver->Load(start, 4096), Pattern(3 * 512, 4096));
+    ASSERT_EQ(driver->Load(start, 4096), Pattern(3 * kSectorBytes, 4096));
     ASSERT_EQ(Do(BlockRequestType::kOut, 16, start, 4096).status, kOk);
-    ASSERT_EQ(Read(16, 4096), Pattern(3 * 512, 4096));
+    ASSERT_EQ(Read(16, 4096), Pattern(3 * kSectorBytes, 4096));
   }
 }
 
@@ -187,7 +187,7 @@ TEST_F(BlockDeviceLifeTest, KeepsItsFileWhenAnotherCannotBeOpened) {
   disk->Reopen("/tmp/mayfly-test-none", [&](absl::Status status) { result = std::move(status); });
   EXPECT_EQ(result.code(), absl::StatusCode::kNotFound);
   EXPECT_EQ(disk->metrics().update_fails, 1u);
-  EXPECT_EQ(Read(3, 512), Pattern(3 * 512, 512));
+  EXPECT_EQ(Read(3, 512), Pattern(3 * kSectorBytes, 512));
 }
 
 TEST_F(BlockDeviceLifeTest, QuiesceCompletesWhatIsInFlight) {
@@ -244,7 +244,7 @@ TEST_F(BlockDeviceLifeTest, MemoryDoesNotGrowWithWhatTheGuestSends) {
       }
       driver->queue(0).Add(chain.Readable(data, last_bytes)
                                .Writable(data + 512, 1)
-                               .Indirect(memory, driver->Allocate(256 * 16)));
+                               .Indirect(memory, driver->Allocate(4096)));
     }
     driver->Notify(0);
     RunUntil([&] { return driver->queue(0).used_count() == 256; });

@@ -35,14 +35,14 @@ class BlockDeviceTest : public BlockTest {
 TEST_F(BlockDeviceTest, ReadsAndWritesSectors) {
   StartDisk(64 << 10);
   EXPECT_EQ(Read(0, 512), Pattern(0, 512));
-  EXPECT_EQ(Read(127, 512), Pattern(127 * 512, 512));
+  EXPECT_EQ(Read(127, 512), Pattern(127 * kSectorBytes, 512));
   EXPECT_EQ(Read(0, 64 << 10), Pattern(0, 64 << 10));
   const std::vector<uint8_t> bytes(1024, 0x5a);
   const Answer answer = Write(3, bytes);
   EXPECT_EQ(answer.status, kOk);
   EXPECT_EQ(answer.written_bytes, 1u);
   std::vector<uint8_t> expected = Pattern(0, 64 << 10);
-  std::copy(bytes.begin(), bytes.end(), expected.begin() + 3 * 512);
+  std::copy(bytes.begin(), bytes.end(), expected.begin() + 1536);
   EXPECT_EQ(FileBytes(), expected);
   EXPECT_EQ(Read(2, 2048), std::vector<uint8_t>(expected.begin() + 1024, expected.begin() + 3072));
   EXPECT_EQ(disk->metrics().read_count, 4u);
@@ -102,14 +102,14 @@ TEST_F(BlockDeviceTest, TakesAnAnswerCutAtEveryByte) {
                                  data + 512);
     ASSERT_EQ(answer.status, kOk) << cut;
     ASSERT_EQ(answer.written_bytes, 513u);
-    ASSERT_EQ(driver->Load(data, 512), Pattern(3 * 512, 512)) << cut;
+    ASSERT_EQ(driver->Load(data, 512), Pattern(3 * kSectorBytes, 512)) << cut;
   }
 }
 
 TEST_F(BlockDeviceTest, TakesAsManySegmentsAsTheQueueHas) {
   StartDisk(1 << 20);
   const uint64_t status = AllocateStatus();
-  const uint64_t data = driver->Allocate(254 * 1024);
+  const uint64_t data = driver->Allocate(254 * uint64_t{1024});
   ChainBuilder chain;
   chain.Readable(StoreHeader(BlockRequestType::kIn, 7), 16);
   // In an order of their own, so that a mixed-up segment shows.
@@ -118,13 +118,13 @@ TEST_F(BlockDeviceTest, TakesAsManySegmentsAsTheQueueHas) {
   }
   chain.Writable(status, 1);
   for (const bool is_indirect : {false, true}) {
-    driver->Fill(data, 254 * 1024, 0);
+    driver->Fill(data, 254 * uint64_t{1024}, 0);
     const Answer answer = Finish(
-        is_indirect ? chain.Indirect(memory, driver->Allocate(256 * 16)) : chain.Build(), status);
+        is_indirect ? chain.Indirect(memory, driver->Allocate(4096)) : chain.Build(), status);
     ASSERT_EQ(answer.status, kOk);
     for (uint64_t i = 0; i < 254; ++i) {
       ASSERT_EQ(driver->Load(data + (i * 101 % 254) * 1024, 1024),
-                Pattern(7 * 512 + i * 1024, 1024));
+                Pattern(7 * kSectorBytes + i * 1024, 1024));
     }
   }
 }
@@ -256,7 +256,7 @@ TEST_F(BlockDeviceTest, RefusesRangesThatBreakTheRules) {
     ranges.pop_back();
     EXPECT_EQ(DoRanges(type, ranges), kIoError);
     EXPECT_EQ(DoRanges(type, {}), kIoError);
-    EXPECT_EQ(DoRanges(type, std::vector<uint8_t>(16 * 4096)), kIoError);
+    EXPECT_EQ(DoRanges(type, std::vector<uint8_t>(0x10000)), kIoError);
   }
   EXPECT_EQ(DoRanges(BlockRequestType::kDiscard, Range(0, 1, 1)), kUnsupported);
   EXPECT_EQ(FileBytes(), Pattern(0, 1 << 20));

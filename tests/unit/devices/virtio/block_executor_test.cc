@@ -88,7 +88,7 @@ TEST_P(BlockExecutorTest, TransfersBothWays) {
 
 // They become one operation; each gets an answer of its own all the same.
 TEST_P(BlockExecutorTest, TransfersThatFollowEachOtherOnTheDisk) {
-  std::vector<uint8_t> bytes(3 * 4096);
+  std::vector<uint8_t> bytes(12288);
   for (size_t i = 0; i < bytes.size(); ++i) {
     bytes[i] = static_cast<uint8_t>(i * 13 + i / 4096);
   }

@@ -19,7 +19,8 @@ constexpr uint64_t kIndirectTable = 0x8000;
 class DescriptorTableTest : public testing::Test {
  protected:
   DescriptorTable Table(bool is_indirect_allowed) const {
-    return {&memory, *memory.Resolve({GuestAddress(queue.descriptors()), 16u * queue.size()}),
+    return {&memory,
+            *memory.Resolve({GuestAddress(queue.descriptors()), uint64_t{16} * queue.size()}),
             queue.size(), is_indirect_allowed};
   }
 

@@ -43,7 +43,7 @@ TEST_F(NetTransmitterTest, SendsAFrameCutAtEveryByte) {
 
 TEST_F(NetTransmitterTest, SendsAFrameOfAsManyPiecesAsTheQueueHas) {
   StartNet();
-  const std::vector<uint8_t> frame = Frame(256 * 8);
+  const std::vector<uint8_t> frame = Frame(2048);
   const uint64_t start = driver->Store(frame);
   ChainBuilder chain;
   for (uint64_t i = 0; i < 256; ++i) {

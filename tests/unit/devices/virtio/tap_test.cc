@@ -24,7 +24,7 @@ using testing::HasSubstr;
 OwnedFd Attach(const char* name, int flags) {
   OwnedFd tun(open("/dev/net/tun", O_RDWR | O_CLOEXEC));
   ifreq request = NetworkNamespace::Request(name);
-  request.ifr_flags = static_cast<short>(flags);
+  request.ifr_flags = static_cast<decltype(request.ifr_flags)>(flags);
   EXPECT_EQ(ioctl(tun.get(), TUNSETIFF, &request), 0);
   return tun;
 }

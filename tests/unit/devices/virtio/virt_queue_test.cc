@@ -217,7 +217,7 @@ INSTANTIATE_TEST_SUITE_P(
                  [](VirtQueueState& state) { state.guest_used = GuestAddress(0x3002); }},
         BadState{"DescriptorsReachOutOfRam",
                  [](VirtQueueState& state) {
-                   state.guest_descriptors = GuestAddress(kRamBytes - 8 * 16 + 16);
+                   state.guest_descriptors = GuestAddress(kRamBytes - 128 + 16);
                  }},
         BadState{"AvailReachesOutOfRam",
                  [](VirtQueueState& state) {
@@ -248,7 +248,7 @@ TEST_P(VirtQueueBadStateTest, IsRefused) {
 TEST_F(VirtQueueTest, MayEndExactlyWhereRamEnds) {
   const VirtQueueState good = FakeQueue(&memory, 0x1000, 8).state();
   VirtQueueState state = good;
-  state.guest_descriptors = GuestAddress(kRamBytes - 8 * 16);
+  state.guest_descriptors = GuestAddress(kRamBytes - 128);
   EXPECT_TRUE(VirtQueue::Create(state, &memory, {}).ok());
   state = good;
   state.guest_avail = GuestAddress(kRamBytes - (6 + 2 * 8));
@@ -309,7 +309,7 @@ TEST_F(VirtQueueTest, Cve2015_8550_ADescriptorThatChangesWhileItIsRead) {
   const uint16_t head = driver->Link({good});
   // Length, flags and next at once, as one number.
   auto* word = reinterpret_cast<uint64_t*>(
-      memory.Resolve({GuestAddress(driver->descriptors() + 16u * head + 8), 8})->data());
+      memory.Resolve({GuestAddress(driver->descriptors() + uint64_t{16} * head + 8), 8})->data());
   constexpr uint64_t kGood = uint64_t{VirtqDescriptor::kWrite} << 32 | 1;
   constexpr uint64_t kBad[] = {0xffffffff, uint64_t{VirtqDescriptor::kNext} << 32 | 1,
                                uint64_t{VirtqDescriptor::kIndirect} << 32 | 160, 0};

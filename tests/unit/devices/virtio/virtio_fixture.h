@@ -33,7 +33,10 @@ class VirtioTest : public testing::Test {
  protected:
   static constexpr uint64_t kRamBytes = 16 << 20;
 
-  void SetUp() override {
+  void SetUp() override { CreateLoop(); }
+
+  // The loop is of the thread that calls this.
+  void CreateLoop() {
     auto created = EventLoop::Create({});
     ASSERT_TRUE(created.ok()) << created.status();
     loop = *std::move(created);
