@@ -176,8 +176,10 @@ void VirtioGuest::AddRequest() {
   FakeQueue& queue = driver_->queue(queue_index);
   ChainBuilder chain;
   const bool comes_back = build_request_(*this, queue_index, chain);
+  // A correct driver does not write over the table of a chain that is still out, and PickReadable
+  // waits only for those that come back.
   const bool may_be_indirect =
-      mode_ != Mode::kCorrect || (features_ & kFeatureRingIndirectDesc) != 0;
+      mode_ != Mode::kCorrect || (comes_back && (features_ & kFeatureRingIndirectDesc) != 0);
   const bool is_indirect = TakeByte() % 4 == 0 && may_be_indirect && chain.size() <= queue.size();
   if (!is_started_ || queue.free_descriptor_count() < (is_indirect ? 1 : chain.size())) {
     return;

@@ -18,6 +18,7 @@
 namespace mayfly {
 namespace {
 
+constexpr size_t kFileBytes = size_t{3} * 4096;
 constexpr uint64_t kHere = OperationGroup::kCurrentPosition;
 
 class OperationGroupFilesTest : public LoopTest {};
@@ -66,7 +67,7 @@ TEST_P(OperationGroupFilesTest, AReadThatMayNotWaitFailsAtOnce) {
 }
 
 TEST_P(OperationGroupFilesTest, AllocateMakesAHoleOfTheSizeAsked) {
-  const TemporaryFile file(std::vector<uint8_t>(3 * 4096, 0xff));
+  const TemporaryFile file(std::vector<uint8_t>(kFileBytes, 0xff));
   auto fd = OwnedFd::Open(file.path().c_str(), O_RDWR);
   ASSERT_TRUE(fd.ok()) << fd.status();
   OperationGroup io(loop.get());
@@ -78,8 +79,8 @@ TEST_P(OperationGroupFilesTest, AllocateMakesAHoleOfTheSizeAsked) {
     GTEST_SKIP() << "the file system of /tmp cannot punch holes";
   }
   ASSERT_EQ(result, 0);
-  std::vector<uint8_t> bytes(3 * 4096);
-  ASSERT_EQ(pread(fd->get(), bytes.data(), bytes.size(), 0), 3 * 4096);
+  std::vector<uint8_t> bytes(kFileBytes);
+  ASSERT_EQ(pread(fd->get(), bytes.data(), bytes.size(), 0), static_cast<ssize_t>(kFileBytes));
   EXPECT_EQ(bytes[4095], 0xff);
   EXPECT_EQ(std::count(bytes.begin(), bytes.end(), 0), 4096);
   EXPECT_EQ(bytes[8192], 0xff);
