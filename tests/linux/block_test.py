@@ -336,14 +336,14 @@ device=$(basename "$(readlink /sys/block/vdb/device)")
 for round in $(seq {rounds}); do
   for load in 1 2; do
     dd if=/dev/vdb of=/dev/null bs=64k iflag=direct 2>/dev/null &
-    dd if=/dev/vdb of=/dev/vdb bs=4k skip=$load seek=$load iflag=direct oflag=direct conv=notrunc 2>/dev/null &
+    dd if=/dev/vdb of=/dev/vdb bs=4k skip=$load seek=$load iflag=direct oflag=direct conv=notrunc,nocreat 2>/dev/null &
   done
   sleep 0.0$((round % 10))
   echo "$device" >/sys/bus/virtio/drivers/virtio_blk/unbind || exit 1
   wait
   [ ! -e /sys/block/vdb ] || exit 2
   echo "$device" >/sys/bus/virtio/drivers/virtio_blk/bind || exit 3
-  [ -e /sys/block/vdb ] || exit 4
+  [ -e /sys/block/vdb ] && [ -b /dev/vdb ] || exit 4
 done
 dd if=/dev/vdb bs=1M iflag=direct 2>/dev/null | sha256sum
 """)
