@@ -54,7 +54,6 @@ class DataTest(linux.GuestTest):
             self.assertEqual(os.path.getsize(copy), sizes_kib[number] * 1024 + number)
             self.assertEqual(line.split(), [sha256(copy), f"file{number}"])
 
-    @core
     def test_files_of_the_host_arrive_in_the_guest(self):
         tree = os.path.join(self.folder, "tree")
         os.mkdir(tree)
@@ -254,7 +253,6 @@ class ResizeTest(linux.GuestTest):
         old.seek(0)
         self.assertEqual(hashlib.file_digest(old, "sha256").hexdigest(), before, "the old file was written to")
 
-    @core
     def test_the_file_grows_under_fio(self):
         mib = sized(512, 16)
         path = self.disk_file("disk", mib)
@@ -308,14 +306,12 @@ class LimitTest(linux.GuestTest):
         print(f"{flag}={limit} {direction}: {rate:.0f} a second", file=sys.stderr)
         self.assertAlmostEqual(rate / limit, 1, delta=0.1)
 
-    @core
     def test_bandwidth(self):
         self.check_limit("bandwidth", 4 * MIB, 1, "64k", "randwrite")
 
     def test_bandwidth_of_reads(self):
         self.check_limit("bandwidth", 4 * MIB, 1, "64k", "randread")
 
-    @core
     def test_operations(self):
         self.check_limit("ops", 200, 2, "4k", "randread")
 
