@@ -2,6 +2,7 @@
 
 #include "api/run_options.h"
 
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -66,6 +67,18 @@ void SetRoot(RunOptions& options) {
     absl::StrAppend(&options.command_line, " root=/dev/vda ",
                     options.disks.front().options.file.is_read_only ? "ro" : "rw");
   }
+}
+
+// Each card owns its descriptor: two would close it twice.
+absl::Status CheckTapDescriptors(const RunOptions& options) {
+  std::set<int> seen;
+  for (const NetworkConfig& network : options.networks) {
+    if (network.tap_fd >= 0 && !seen.insert(network.tap_fd).second) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--net fd: ", network.tap_fd, " is given to two network cards"));
+    }
+  }
+  return absl::OkStatus();
 }
 
 absl::Status SetQueueCounts(RunOptions& options) {
@@ -146,6 +159,7 @@ absl::StatusOr<RunOptions> ParseRunOptions(std::span<const char* const> argument
     return absl::InvalidArgumentError("--kernel is required");
   }
   RETURN_IF_ERROR(SetQueueCounts(options));
+  RETURN_IF_ERROR(CheckTapDescriptors(options));
   SetRoot(options);
   return options;
 }

@@ -88,6 +88,12 @@ TEST(RunOptionsTest, RefusesMoreQueuesThanVcpus) {
             "--disk queues: must be at most the number of vCPUs, 1");
 }
 
+TEST(RunOptionsTest, RefusesOneDescriptorForTwoCards) {
+  EXPECT_EQ(Parse({"--kernel=k", "--net=fd=7", "--net=tap=t", "--net=fd=7"}).status().message(),
+            "--net fd: 7 is given to two network cards");
+  EXPECT_TRUE(Parse({"--kernel=k", "--net=fd=7", "--net=fd=8"}).ok());
+}
+
 TEST(RunOptionsTest, RefusalsNameTheDeviceFlag) {
   EXPECT_EQ(Parse({"--kernel=k", "--disk", "path=a,bogus"}).status().message(),
             "--disk: 'bogus' is not a setting of it");
