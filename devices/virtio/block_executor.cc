@@ -23,10 +23,6 @@ SegmentList& Data(BlockRequest* request) {
   return request->type == BlockRequestType::kIn ? request->chain.writable : request->chain.readable;
 }
 
-const SegmentList& Data(const BlockRequest* request) {
-  return request->type == BlockRequestType::kIn ? request->chain.writable : request->chain.readable;
-}
-
 }  // namespace
 
 void BlockExecutor::Start(BlockRequest* request) {
@@ -45,7 +41,7 @@ void BlockExecutor::Start(BlockRequest* request) {
 
 void BlockExecutor::JoinRun(BlockRequest* request) {
   const size_t segment_count = Data(request).segments().size();
-  if (run_first_ != nullptr && MayJoinRun(*request)) {
+  if (run_first_ != nullptr && MayJoinRun(request)) {
     run_last_->next_in_run = request;
     run_last_ = request;
     run_segment_count_ += segment_count;
@@ -56,10 +52,10 @@ void BlockExecutor::JoinRun(BlockRequest* request) {
   run_segment_count_ = segment_count;
 }
 
-bool BlockExecutor::MayJoinRun(const BlockRequest& request) const {
-  return request.type == run_last_->type &&
-         request.offset_bytes == run_last_->offset_bytes + run_last_->data_bytes &&
-         run_segment_count_ + Data(&request).segments().size() <= kQueueMaxSize;
+bool BlockExecutor::MayJoinRun(BlockRequest* request) const {
+  return request->type == run_last_->type &&
+         request->offset_bytes == run_last_->offset_bytes + run_last_->data_bytes &&
+         run_segment_count_ + Data(request).segments().size() <= kQueueMaxSize;
 }
 
 void BlockExecutor::Flush() {

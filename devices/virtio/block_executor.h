@@ -48,7 +48,7 @@ class BlockExecutor {
 
  private:
   void JoinRun(BlockRequest* request);
-  bool MayJoinRun(const BlockRequest& request) const;
+  bool MayJoinRun(BlockRequest* request) const;
   void OnRunTransferred(BlockRequest* first, int32_t result);
   void Transfer(BlockRequest* request);
   void OnTransferred(BlockRequest* request, int32_t result);
