@@ -144,7 +144,7 @@ absl::Status EventLoop::SubmitAndWait() {
   }
   if (HasPolledWork()) {
     WindowOf(MostWaiting()).OnFound();
-    return ring_.Submit();
+    return ring_.HasEntries() || ring_.HasTaskWork() ? ring_.Submit() : absl::OkStatus();
   }
   // What the kernel does at once is worth another turn, without wake-ups asked for.
   if (ring_.HasEntries()) {
