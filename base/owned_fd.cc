@@ -19,6 +19,17 @@ absl::StatusOr<OwnedFd> OwnedFd::Open(const char* path, int flags) {
   return OwnedFd(fd);
 }
 
+absl::StatusOr<OwnedFd> OwnedFd::Duplicate() const {
+  if (!is_open()) {
+    return OwnedFd();
+  }
+  OwnedFd copy(fcntl(fd_, F_DUPFD_CLOEXEC, 0));
+  if (!copy.is_open()) {
+    return ErrnoError("fcntl");
+  }
+  return copy;
+}
+
 void OwnedFd::Close() {
   if (fd_ >= 0) {
     // Nothing to report to: every file written here is checked at its write or fsync.

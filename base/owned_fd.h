@@ -29,6 +29,10 @@ class OwnedFd {
   // open(2) with O_CLOEXEC added. Errors carry "open PATH: reason".
   static absl::StatusOr<OwnedFd> Open(const char* path, int flags);
 
+  // Another descriptor of the same open file, close-on-exec; empty for an empty one. Errors:
+  // "fcntl: reason".
+  absl::StatusOr<OwnedFd> Duplicate() const;
+
   int get() const { return fd_; }
   bool is_open() const { return fd_ >= 0; }
 

@@ -7,6 +7,7 @@
 #ifndef MAYFLY_BASE_STATUS_H_
 #define MAYFLY_BASE_STATUS_H_
 
+#include <optional>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -15,14 +16,20 @@
 
 namespace mayfly {
 
-// The Status of a failed system call: code from `error_number`, message "call: strerror text".
+// The Status of a failed system call: code from `error_number`, message "call: strerror text". It
+// carries the number, see ErrnoOf.
 absl::Status ErrnoError(absl::string_view call, int error_number);
 
 // The same with the current errno. Call right after the failing call.
 absl::Status ErrnoError(absl::string_view call);
 
-// `status` with "context: " before its message; OK stays OK. The code is kept.
+// The errno value of the failed system call that `status` tells of; empty for other errors and OK.
+std::optional<int> ErrnoOf(const absl::Status& status);
+
+// `status` with "context: " before its message; OK stays OK. Code and errno are kept.
 absl::Status Annotate(const absl::Status& status, absl::string_view context);
+// The same with " (hint)" after it.
+absl::Status AddHint(const absl::Status& status, absl::string_view hint);
 
 // Lets the macros below take a Status and a StatusOr<T> alike.
 inline const absl::Status& StatusOf(const absl::Status& status) { return status; }

@@ -53,5 +53,18 @@ TEST(OwnedFdTest, EventFdStartsEmptyAndDoesNotBlock) {
   EXPECT_LT(read(fd->get(), &count, sizeof(count)), 0);
 }
 
+TEST(OwnedFdTest, ADuplicateIsAnotherDescriptorOfTheSameFile) {
+  auto fd = OwnedFd::Open("/dev/null", O_RDONLY);
+  ASSERT_TRUE(fd.ok());
+  const auto copy = fd->Duplicate();
+  ASSERT_TRUE(copy.ok());
+  EXPECT_NE(copy->get(), fd->get());
+  fd->Close();
+  EXPECT_NE(fcntl(copy->get(), F_GETFD) & FD_CLOEXEC, 0);
+  const auto nothing = OwnedFd().Duplicate();
+  ASSERT_TRUE(nothing.ok());
+  EXPECT_FALSE(nothing->is_open());
+}
+
 }  // namespace
 }  // namespace mayfly

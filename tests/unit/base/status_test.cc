@@ -23,6 +23,21 @@ TEST(StatusTest, AnnotateKeepsTheCodeAndOkStaysOk) {
   EXPECT_TRUE(Annotate(absl::OkStatus(), "x").ok());
 }
 
+TEST(StatusTest, KeepsTheErrnoOfASystemCall) {
+  const absl::Status status = ErrnoError("open x", ENOENT);
+  EXPECT_EQ(ErrnoOf(status), ENOENT);
+  EXPECT_EQ(ErrnoOf(Annotate(Annotate(status, "file"), "drive")), ENOENT);
+  EXPECT_EQ(ErrnoOf(AddHint(status, "is it there?")), ENOENT);
+  EXPECT_EQ(ErrnoOf(absl::NotFoundError("gone")), std::nullopt);
+  EXPECT_EQ(ErrnoOf(absl::OkStatus()), std::nullopt);
+}
+
+TEST(StatusTest, AddHintPutsItBehindTheMessage) {
+  EXPECT_EQ(AddHint(absl::NotFoundError("gone"), "look again"),
+            absl::NotFoundError("gone (look again)"));
+  EXPECT_TRUE(AddHint(absl::OkStatus(), "x").ok());
+}
+
 absl::Status ReturnsEarly(const absl::Status& status, bool& reached) {
   RETURN_IF_ERROR(status);
   reached = true;
