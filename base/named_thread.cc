@@ -4,16 +4,22 @@
 
 #include <signal.h>
 
+#include <array>
 #include <cstddef>
 #include <utility>
 
 #include "base/status.h"
+#include "base/thread_name.h"
 
 namespace mayfly {
 namespace {
 
 // Enough for a vCPU's exit handling and a register dump; thousands of monitors share a host.
 constexpr size_t kStackBytes = size_t{256} << 10;
+
+// What the thread's own instructions raise: blocked, they would end the process without their
+// handlers.
+constexpr std::array kFaultSignals = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGSYS, SIGTRAP, SIGABRT};
 
 struct StartArguments {
   std::string name;
@@ -23,7 +29,7 @@ struct StartArguments {
 void* ThreadMain(void* raw) {
   // Made by Start for this thread alone.
   const std::unique_ptr<StartArguments> arguments(static_cast<StartArguments*>(raw));
-  pthread_setname_np(pthread_self(), arguments->name.c_str());
+  SetThreadName(arguments->name);
   arguments->body();
   return nullptr;
 }
@@ -38,6 +44,9 @@ absl::Status NamedThread::Start(std::string name, int signal, std::function<void
   pthread_attr_setstacksize(&attributes, kStackBytes);
   sigset_t mask;
   sigfillset(&mask);
+  for (const int fault : kFaultSignals) {
+    sigdelset(&mask, fault);
+  }
   if (signal != 0) {
     sigdelset(&mask, signal);
   }

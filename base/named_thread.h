@@ -22,7 +22,8 @@ class NamedThread {
   ~NamedThread() { Join(); }
 
   // Runs `body` on a new thread called `name` (15 bytes at most) with every signal blocked but
-  // `signal`, 0 for none. Call once. Errors: "pthread_create: reason".
+  // `signal`, 0 for none, and those that a fault of its own raises. Call once. Errors:
+  // "pthread_create: reason".
   absl::Status Start(std::string name, int signal, std::function<void()> body);
 
   // Sends a signal to the thread; nothing happens when none was started.

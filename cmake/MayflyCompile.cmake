@@ -7,6 +7,8 @@ target_compile_definitions(mayfly_compile INTERFACE MAYFLY_VERSION="${PROJECT_VE
 target_compile_options(mayfly_compile INTERFACE
   -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wcast-qual -Wcast-align
   -Wnull-dereference -Wimplicit-fallthrough -Wformat=2
+  # __FILE__, which the log shows, is the path from the root.
+  -fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=
   $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions>
   $<$<COMPILE_LANGUAGE:CXX>:-fno-rtti>
   $<$<COMPILE_LANGUAGE:CXX>:-Wold-style-cast>

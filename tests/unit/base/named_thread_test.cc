@@ -28,6 +28,11 @@ TEST(NamedThreadTest, RunsTheBodyUnderItsNameWithOneSignalOpen) {
   EXPECT_EQ(std::string(name.data()), "vcpu 7");
   EXPECT_EQ(sigismember(&mask, SIGUSR1), 0);
   EXPECT_EQ(sigismember(&mask, SIGTERM), 1);
+  EXPECT_EQ(sigismember(&mask, SIGHUP), 1);
+  // Their handlers have to run where the fault is.
+  for (const int fault : {SIGSEGV, SIGBUS, SIGILL, SIGSYS, SIGABRT}) {
+    EXPECT_EQ(sigismember(&mask, fault), 0) << fault;
+  }
 }
 
 TEST(NamedThreadTest, UnstartedThreadTakesSignalAndJoin) {
