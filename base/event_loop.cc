@@ -291,11 +291,13 @@ Operation* EventLoop::AddOperation(OperationGroup* group, OperationCallback call
   return operation;
 }
 
-void EventLoop::Start(io_uring_sqe* entry, OperationGroup* group, OperationCallback callback) {
+Operation* EventLoop::Start(io_uring_sqe* entry, OperationGroup* group,
+                            OperationCallback callback) {
   Operation* operation = AddOperation(group, std::move(callback));
   operation->in_kernel = true;
   ++group->in_kernel_count_;
   io_uring_sqe_set_data64(entry, UserDataOf(operation));
+  return operation;
 }
 
 void EventLoop::MarkCancelling(OperationGroup* group) {
@@ -370,6 +372,9 @@ void EventLoop::Abandon(OperationGroup* group) {
     operation->queue_link().Unlink();
     // Outlives the operation: what it captured may use the group.
     const OperationCallback callback = std::move(operation->callback);
+    if (operation->result_is_fd) {
+      OwnedFd(operation->result).Close();
+    }
     pool_.Return(operation);
   }
   group->pending_count_ = 0;

@@ -111,7 +111,7 @@ class EventLoop {
   // For OperationGroup. An entry to fill in; submits first when the ring is full.
   io_uring_sqe* TakeEntry();
   // Makes the filled-in entry an operation of `group`.
-  void Start(io_uring_sqe* entry, OperationGroup* group, OperationCallback callback);
+  Operation* Start(io_uring_sqe* entry, OperationGroup* group, OperationCallback callback);
   Operation* AddOperation(OperationGroup* group, OperationCallback callback);
   void Cancel(OperationGroup* group, absl::AnyInvocable<void()> done);
   void Abandon(OperationGroup* group);

@@ -21,6 +21,7 @@ void OperationPool::Return(Operation* operation) {
   operation->group = nullptr;
   operation->is_cancelling = false;
   operation->is_announcement = false;
+  operation->result_is_fd = false;
   free_.PushBack(operation);
 }
 

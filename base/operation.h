@@ -36,6 +36,8 @@ struct Operation : ListLink<GroupTag>, ListLink<QueueTag> {
   bool in_kernel = false;
   // A Cancel of its group waits for it.
   bool is_cancelling = false;
+  // The result is a new descriptor, to be closed when nobody takes it.
+  bool result_is_fd = false;
   // Never in the kernel: its callback announces the end of a Cancel.
   bool is_announcement = false;
 };

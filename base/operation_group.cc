@@ -4,6 +4,7 @@
 
 #include <liburing.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -127,6 +128,24 @@ void OperationGroup::WriteVector(int fd, std::span<const iovec> segments, uint64
     io_uring_prep_writev2(entry, fd, segments.data(), static_cast<unsigned>(segments.size()),
                           offset_bytes, flags);
   }
+  loop_->Start(entry, this, std::move(done));
+}
+
+void OperationGroup::Accept(int fd, Callback done) {
+  io_uring_sqe* entry = TakeEntry();
+  io_uring_prep_accept(entry, fd, nullptr, nullptr, SOCK_CLOEXEC);
+  loop_->Start(entry, this, std::move(done))->result_is_fd = true;
+}
+
+void OperationGroup::Receive(int fd, std::span<uint8_t> buffer, Callback done) {
+  io_uring_sqe* entry = TakeEntry();
+  io_uring_prep_recv(entry, fd, buffer.data(), TransferSize(buffer.size()), 0);
+  loop_->Start(entry, this, std::move(done));
+}
+
+void OperationGroup::Send(int fd, std::span<const uint8_t> buffer, Callback done) {
+  io_uring_sqe* entry = TakeEntry();
+  io_uring_prep_send(entry, fd, buffer.data(), TransferSize(buffer.size()), MSG_NOSIGNAL);
   loop_->Start(entry, this, std::move(done));
 }
 

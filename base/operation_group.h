@@ -67,6 +67,13 @@ class OperationGroup : private ListLink<GroupListTag> {
                   Callback done);
   void WriteVector(int fd, std::span<const iovec> segments, uint64_t offset_bytes, int flags,
                    Callback done);
+  // accept4(2) with SOCK_CLOEXEC; the result is the new socket's descriptor, which then belongs to
+  // the callback. An Abandon closes what came too late for it.
+  void Accept(int fd, Callback done);
+  // recv(2); 0 at the end of the stream.
+  void Receive(int fd, std::span<uint8_t> buffer, Callback done);
+  // send(2) without SIGPIPE. May send less than asked.
+  void Send(int fd, std::span<const uint8_t> buffer, Callback done);
   // fdatasync(2).
   void SyncData(int fd, Callback done);
   // fallocate(2) with FALLOC_FL_* `mode`.

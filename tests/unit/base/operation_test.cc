@@ -32,10 +32,11 @@ TEST(OperationPoolTest, ReturnedOperationsForgetTheirState) {
   Operation* operation = pool.Take();
   operation->is_cancelling = true;
   operation->is_announcement = true;
+  operation->result_is_fd = true;
   pool.Return(operation);
   for (size_t i = 0; i < pool.capacity(); ++i) {
     Operation* taken = pool.Take();
-    EXPECT_FALSE(taken->is_cancelling || taken->is_announcement);
+    EXPECT_FALSE(taken->is_cancelling || taken->is_announcement || taken->result_is_fd);
   }
 }
 
