@@ -2,6 +2,7 @@
 
 #include "devices/serial_output.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
 
@@ -9,6 +10,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/status.h"
@@ -40,9 +42,32 @@ SerialOutput::SerialOutput(EventLoop* loop, Options options)
       signal_(loop, [this] { OnSignal(); }),
       rest_timer_(loop, [this] { OnRested(); }),
       flush_timer_(loop, [this] { FinishFlush(); }),
-      io_(loop) {}
+      io_(loop) {
+  if (options.rate_limit.is_enabled()) {
+    bucket_.emplace(options.rate_limit, MonotonicTimeUs());
+  }
+}
 
 SerialOutput::~SerialOutput() = default;
+
+absl::StatusOr<OwnedFd> SerialOutput::OpenFile(const std::string& path) {
+  constexpr mode_t kMode = 0644;
+  OwnedFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_NONBLOCK | O_CLOEXEC, kMode));
+  if (!fd.is_open()) {
+    return ErrnoError(absl::StrCat("open ", path));
+  }
+  return fd;
+}
+
+bool SerialOutput::IsWithinRate() {
+  const int64_t now_us = MonotonicTimeUs();
+  if (bucket_->WaitUs(1, now_us) > 0) {
+    rate_limited_bytes_.fetch_add(1, std::memory_order_relaxed);
+    return false;
+  }
+  bucket_->Take(1, now_us);
+  return true;
+}
 
 // The loop stores wants_signal_ and then looks for bytes; this thread stores a byte and then looks
 // at wants_signal_. In the one order of sequentially consistent operations at least one of them
@@ -50,6 +75,9 @@ SerialOutput::~SerialOutput() = default;
 bool SerialOutput::Put(uint8_t byte) {
   if (is_broken_.load(std::memory_order_relaxed)) {
     return false;
+  }
+  if (bucket_ && !IsWithinRate()) {
+    return true;
   }
   // Only this thread writes write_position_.
   const uint64_t position = write_position_.load(std::memory_order_relaxed);

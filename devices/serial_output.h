@@ -8,14 +8,18 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "base/event_loop.h"
 #include "base/loop_signal.h"
 #include "base/operation_group.h"
+#include "base/owned_fd.h"
 #include "base/timer.h"
 #include "devices/serial.h"
+#include "devices/virtio/token_bucket.h"
 
 namespace mayfly {
 
@@ -31,10 +35,16 @@ class SerialOutput : public SerialSink {
 
   struct Options {
     int fd = -1;  // not owned
+    // Of bytes; those beyond it are dropped.
+    TokenBucketConfig rate_limit;
     // Called once, on the loop, when the descriptor takes no more bytes for good ("write: Broken
     // pipe"). All later bytes are dropped. May destroy the SerialOutput. May be empty.
     absl::AnyInvocable<void(absl::Status)> on_broken;
   };
+
+  // A file or FIFO for Options::fd, which never makes its writer wait; a file that is not there is
+  // made. "open PATH: reason".
+  static absl::StatusOr<OwnedFd> OpenFile(const std::string& path);
 
   // `loop` outlives it.
   SerialOutput(EventLoop* loop, Options options);
@@ -52,6 +62,10 @@ class SerialOutput : public SerialSink {
 
   // Writes that succeeded. Loop thread.
   uint64_t flush_count() const { return flush_count_; }
+  // Bytes that the rate limit dropped. Any thread.
+  uint64_t rate_limited_bytes() const {
+    return rate_limited_bytes_.load(std::memory_order_relaxed);
+  }
   // Bytes not yet written. Any thread.
   size_t buffered_bytes() const;
   bool is_broken() const { return is_broken_.load(std::memory_order_relaxed); }
@@ -61,6 +75,9 @@ class SerialOutput : public SerialSink {
   // kResting: a short while after a write, in which bytes gather instead of waking the loop one by
   // one.
   enum class Phase { kIdle, kWriting, kResting };
+
+  // The putting thread.
+  bool IsWithinRate();
 
   void OnSignal();
   void OnRested();
@@ -74,6 +91,10 @@ class SerialOutput : public SerialSink {
   const int fd_;
   const bool writes_on_worker_;
   absl::AnyInvocable<void(absl::Status)> on_broken_;
+
+  // Of the putting thread, as the counter is to write.
+  std::optional<TokenBucket> bucket_;
+  std::atomic<uint64_t> rate_limited_bytes_{0};
 
   // A ring: [read_position_, write_position_) are unread bytes, positions count up for ever.
   const std::unique_ptr<uint8_t[]> buffer_;

@@ -25,6 +25,7 @@ struct KvmListHeader {
 static_assert(sizeof(KvmListHeader) == 8);
 
 inline constexpr uint64_t kKvmGetSupportedCpuid = _IOWR(KVMIO, 0x05, KvmListHeader);
+inline constexpr uint64_t kKvmGetMsrs = _IOWR(KVMIO, 0x88, KvmListHeader);
 inline constexpr uint64_t kKvmSetMsrs = _IOW(KVMIO, 0x89, KvmListHeader);
 inline constexpr uint64_t kKvmSetCpuid2 = _IOW(KVMIO, 0x90, KvmListHeader);
 

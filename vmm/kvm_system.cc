@@ -4,11 +4,13 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "base/status.h"
 #include "vmm/kvm_ioctl.h"
@@ -62,11 +64,22 @@ int KvmSystem::CheckExtension(unsigned capability) const {
   return KvmIoctl(fd_.get(), KVM_CHECK_EXTENSION, capability, "KVM_CHECK_EXTENSION").value_or(0);
 }
 
-absl::Status KvmSystem::CheckRequiredCapabilities() const {
+absl::Status KvmSystem::CheckRequiredCapabilities(
+    std::span<const CapabilityModifier> modifiers) const {
   std::vector<std::string> missing;
+  const auto is_excused = [&](unsigned number) {
+    return std::any_of(modifiers.begin(), modifiers.end(), [&](const CapabilityModifier& one) {
+      return one.number == number && !one.is_required;
+    });
+  };
   for (const Capability& capability : kRequiredCapabilities) {
-    if (CheckExtension(capability.number) == 0) {
+    if (!is_excused(capability.number) && CheckExtension(capability.number) == 0) {
       missing.emplace_back(capability.name);
+    }
+  }
+  for (const CapabilityModifier& modifier : modifiers) {
+    if (modifier.is_required && CheckExtension(modifier.number) == 0) {
+      missing.push_back(absl::StrFormat("%#x", modifier.number));
     }
   }
   if (missing.empty()) {

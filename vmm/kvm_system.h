@@ -7,12 +7,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/owned_fd.h"
+#include "vmm/cpu_template.h"
 #include "vmm/kvm_vm.h"
 
 namespace mayfly {
@@ -28,7 +30,8 @@ class KvmSystem {
   int CheckExtension(unsigned capability) const;
 
   // FailedPrecondition naming every capability a micro-VM needs that this host's KVM lacks.
-  absl::Status CheckRequiredCapabilities() const;
+  // `modifiers` add to them or take away from them.
+  absl::Status CheckRequiredCapabilities(std::span<const CapabilityModifier> modifiers = {}) const;
 
   absl::StatusOr<KvmVm> CreateVm() const;
   absl::StatusOr<size_t> GetVcpuMmapSize() const;

@@ -142,6 +142,21 @@ absl::Status KvmVcpu::SetCpuid2(std::span<const kvm_cpuid_entry2> entries) const
       .status();
 }
 
+absl::StatusOr<std::vector<kvm_msr_entry>> KvmVcpu::GetMsrs(
+    std::span<const kvm_msr_entry> msrs) const {
+  if (msrs.size() > KvmMsrBuffer::kMaxEntries) {
+    return absl::InvalidArgumentError("KVM_GET_MSRS: too many entries");
+  }
+  KvmMsrBuffer buffer;
+  ASSIGN_OR_RETURN(const int done, KvmIoctl(fd_.get(), kKvmGetMsrs, KvmArgument(buffer.Fill(msrs)),
+                                            "KVM_GET_MSRS"));
+  if (static_cast<size_t>(done) != msrs.size()) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("KVM_GET_MSRS: MSR %#x unknown", msrs[static_cast<size_t>(done)].index));
+  }
+  return buffer.Entries();
+}
+
 absl::Status KvmVcpu::SetMsrs(std::span<const kvm_msr_entry> msrs) const {
   if (msrs.size() > KvmMsrBuffer::kMaxEntries) {
     return absl::InvalidArgumentError("KVM_SET_MSRS: too many entries");
@@ -168,6 +183,10 @@ absl::StatusOr<GuestAddress> KvmVcpu::Translate(uint64_t guest_linear_address) c
 absl::StatusOr<uint32_t> KvmVcpu::GetTscKhz() const {
   ASSIGN_OR_RETURN(const int khz, KvmIoctl(fd_.get(), KVM_GET_TSC_KHZ, 0, "KVM_GET_TSC_KHZ"));
   return static_cast<uint32_t>(khz);
+}
+
+absl::Status KvmVcpu::KvmclockCtrl() const {
+  return KvmIoctl(fd_.get(), KVM_KVMCLOCK_CTRL, 0, "KVM_KVMCLOCK_CTRL").status();
 }
 
 }  // namespace mayfly

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <span>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -19,8 +20,9 @@
 
 namespace mayfly {
 
-// Owned by Vcpu and used on its thread alone once that runs, except RequestImmediateExit.
-// One method per "vcpu ioctl" of Documentation/virt/kvm/api.rst, without policy.
+// Owned by Vcpu and used on its thread alone once that runs, except RequestImmediateExit; while
+// that thread is parked the loop uses it. One method per "vcpu ioctl" of
+// Documentation/virt/kvm/api.rst, without policy.
 class KvmVcpu {
  public:
   static absl::StatusOr<KvmVcpu> Create(OwnedFd fd, size_t mmap_size_bytes);
@@ -41,6 +43,9 @@ class KvmVcpu {
   absl::StatusOr<kvm_lapic_state> GetLapic() const;
   absl::Status SetLapic(const kvm_lapic_state& lapic) const;
   absl::Status SetCpuid2(std::span<const kvm_cpuid_entry2> entries) const;
+  // The values of the MSRs that `msrs` names, at most KvmMsrBuffer::kMaxEntries. InvalidArgument
+  // names the first that KVM does not know.
+  absl::StatusOr<std::vector<kvm_msr_entry>> GetMsrs(std::span<const kvm_msr_entry> msrs) const;
   // InvalidArgument names the first MSR that KVM refuses.
   absl::Status SetMsrs(std::span<const kvm_msr_entry> msrs) const;
   // The physical address behind a linear one, by the guest's current page tables. NotFound when
@@ -48,6 +53,9 @@ class KvmVcpu {
   absl::StatusOr<GuestAddress> Translate(uint64_t guest_linear_address) const;
   // The guest's TSC frequency in kHz.
   absl::StatusOr<uint32_t> GetTscKhz() const;
+  // Tells a guest with a KVM clock that it was stopped, so that it does not take the gap for a
+  // hang. InvalidArgument when the guest has not set such a clock up.
+  absl::Status KvmclockCtrl() const;
 
  private:
   KvmVcpu(OwnedFd fd, Mapping run_page) : fd_(std::move(fd)), run_page_(std::move(run_page)) {}

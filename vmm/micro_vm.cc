@@ -11,9 +11,33 @@
 #include "vmm/guest_layout.h"
 
 namespace mayfly {
+namespace {
+
+absl::StatusOr<Tap> OpenTap(const NetworkConfig& network) {
+  if (network.tap != nullptr) {
+    return network.tap->Duplicate();
+  }
+  return network.tap_fd >= 0 ? Tap::Adopt(OwnedFd(network.tap_fd))
+                             : Tap::Open(network.tap_name, Tap::Missing::kIsError);
+}
+
+absl::Status ModifyMsrs(std::span<const MsrModifier> modifiers, const KvmVcpu& vcpu) {
+  for (const MsrModifier& modifier : modifiers) {
+    const kvm_msr_entry wanted[] = {{.index = modifier.address}};
+    ASSIGN_OR_RETURN(std::vector<kvm_msr_entry> msrs, vcpu.GetMsrs(wanted));
+    msrs[0].data = modifier.bits.Apply(msrs[0].data);
+    RETURN_IF_ERROR(vcpu.SetMsrs(msrs));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
 
 MicroVm::MicroVm(EventLoop* loop, Observer observer)
-    : loop_(loop), observer_(std::move(observer)), end_signal_(loop, [this] { DeliverEnd(); }) {}
+    : loop_(loop),
+      observer_(std::move(observer)),
+      end_signal_(loop, [this] { DeliverEnd(); }),
+      run_control_(loop) {}
 
 absl::StatusOr<std::unique_ptr<MicroVm>> MicroVm::Create(const MicroVmConfig& config,
                                                          const BootSource& boot,
@@ -30,7 +54,8 @@ absl::StatusOr<std::unique_ptr<MicroVm>> MicroVm::Create(const MicroVmConfig& co
   ASSIGN_OR_RETURN(std::vector<NamedDevice> devices, vm->OpenDevices(config));
   timeline.Mark("open disks and TAPs");
   ASSIGN_OR_RETURN(const KvmSystem kvm, KvmSystem::Open());
-  RETURN_IF_ERROR(kvm.CheckRequiredCapabilities());
+  const CpuTemplate cpu_template = config.cpu_template.value_or(CpuTemplate());
+  RETURN_IF_ERROR(kvm.CheckRequiredCapabilities(cpu_template.capabilities));
   timeline.Mark("open /dev/kvm");
   RETURN_IF_ERROR(vm->CreateMachine(config, kvm, timeline));
   const BootOptions options = {
@@ -53,7 +78,7 @@ absl::Status MicroVm::CreateMachine(const MicroVmConfig& config, const KvmSystem
   timeline.Mark("create guest RAM");
   ASSIGN_OR_RETURN(vm_, kvm.CreateVm());
   timeline.Mark("KVM_CREATE_VM");
-  RETURN_IF_ERROR(AddMemorySlots());
+  RETURN_IF_ERROR(AddMemorySlots(config.tracks_dirty_pages ? KVM_MEM_LOG_DIRTY_PAGES : 0));
   timeline.Mark("memory slots");
   RETURN_IF_ERROR(vm_->SetTssAddr(layout::kTss));
   RETURN_IF_ERROR(vm_->CreateIrqchip());
@@ -62,13 +87,14 @@ absl::Status MicroVm::CreateMachine(const MicroVmConfig& config, const KvmSystem
   return absl::OkStatus();
 }
 
-absl::Status MicroVm::AddMemorySlots() {
+absl::Status MicroVm::AddMemorySlots(uint32_t flags) {
   uint32_t slot = 0;
   for (const GuestMemory::Region& region : memory_.regions()) {
     RETURN_IF_ERROR(vm_->SetUserMemoryRegion({.slot = slot++,
                                               .start = region.start,
                                               .size_bytes = region.mapping.size_bytes(),
-                                              .host_memory = region.mapping.data()}));
+                                              .host_memory = region.mapping.data(),
+                                              .flags = flags}));
   }
   return absl::OkStatus();
 }
@@ -88,7 +114,8 @@ absl::Status MicroVm::CreateDevices(const MicroVmConfig& config, SerialSink* ser
   if (!config.has_boot_timer) {
     return absl::OkStatus();
   }
-  const BootTimer::Start start = {.monotonic_us = timeline.start_us(), .cpu_us = 0};
+  const BootTimer::Start start = config.boot_start.value_or(
+      BootTimer::Start{.monotonic_us = timeline.start_us(), .cpu_us = 0});
   boot_timer_ = std::make_unique<BootTimer>(start, [this](BootTime time) {
     loop_->Post([this, time] { observer_.on_boot_time(time); });
   });
@@ -101,7 +128,9 @@ absl::StatusOr<std::vector<MicroVm::NamedDevice>> MicroVm::OpenDevices(
   for (const DiskConfig& disk : config.disks) {
     BlockDeviceOptions options = disk.options;
     options.on_warning = WarningSink(disk.name);
-    auto device = BlockDevice::Create(loop_, std::move(options));
+    auto file = disk.file != nullptr ? disk.file->Duplicate() : BackingFile::Open(options.file);
+    auto device = file.ok() ? BlockDevice::Create(loop_, std::move(options), *std::move(file))
+                            : file.status();
     if (!device.ok()) {
       return Annotate(device.status(), disk.name);
     }
@@ -109,15 +138,17 @@ absl::StatusOr<std::vector<MicroVm::NamedDevice>> MicroVm::OpenDevices(
     devices.push_back({disk.name, *std::move(device)});
   }
   for (const NetworkConfig& network : config.networks) {
-    auto tap =
-        network.tap_fd >= 0 ? Tap::Adopt(OwnedFd(network.tap_fd)) : Tap::Open(network.tap_name);
+    auto tap = OpenTap(network);
     if (!tap.ok()) {
       return Annotate(tap.status(), network.name);
     }
     NetDeviceOptions options = network.options;
     options.on_warning = WarningSink(network.name);
-    devices.push_back(
-        {network.name, std::make_unique<NetDevice>(loop_, *std::move(tap), std::move(options))});
+    auto device = std::make_unique<NetDevice>(
+        loop_, *std::move(tap), std::move(options),
+        network.make_detour ? network.make_detour() : std::unique_ptr<FrameDetour>());
+    networks_.emplace_back(network.name, device.get());
+    devices.push_back({network.name, std::move(device)});
   }
   return devices;
 }
@@ -147,7 +178,8 @@ absl::Status MicroVm::PlugIn(std::vector<NamedDevice> devices,
 
 absl::Status MicroVm::CreateVcpus(const MicroVmConfig& config, const KvmSystem& kvm,
                                   const BootEntry& entry, PhaseTimeline& timeline) {
-  ASSIGN_OR_RETURN(std::vector<kvm_cpuid_entry2> cpuid, kvm.GetSupportedCpuid());
+  VcpuSetup setup = {.entry = entry};
+  ASSIGN_OR_RETURN(setup.cpuid, kvm.GetSupportedCpuid());
   timeline.Mark("KVM_GET_SUPPORTED_CPUID");
   ASSIGN_OR_RETURN(const size_t run_page_bytes, kvm.GetVcpuMmapSize());
   for (uint32_t index = 0; index < config.vcpu_count; ++index) {
@@ -155,10 +187,16 @@ absl::Status MicroVm::CreateVcpus(const MicroVmConfig& config, const KvmSystem& 
     if (index == 0) {
       // Where the host cannot tell its frequency the guest calibrates the TSC itself.
       const uint32_t tsc_khz = vcpu.GetTscKhz().value_or(0);
-      RETURN_IF_ERROR(NormalizeCpuid({.vcpu_count = config.vcpu_count, .tsc_khz = tsc_khz}, cpuid));
+      if (config.cpu_template) {
+        // What every guest relies on is not the template's to change, so it comes first.
+        RETURN_IF_ERROR(ApplyCpuidModifiers(*config.cpu_template, setup.cpuid));
+        setup.msrs = config.cpu_template->msrs;
+      }
+      RETURN_IF_ERROR(NormalizeCpuid(
+          {.vcpu_count = config.vcpu_count, .smt = config.smt, .tsc_khz = tsc_khz}, setup.cpuid));
       timeline.Mark("KVM_CREATE_VCPU 0");
     }
-    const absl::Status status = SetUpVcpu(index, vcpu, cpuid, entry);
+    const absl::Status status = SetUpVcpu(index, vcpu, setup);
     if (!status.ok()) {
       return Annotate(status, absl::StrCat("vcpu ", index));
     }
@@ -168,17 +206,18 @@ absl::Status MicroVm::CreateVcpus(const MicroVmConfig& config, const KvmSystem& 
                  .reason = absl::StrCat("vcpu ", end.vcpu_index, ": ", end.reason),
                  .dump = std::move(end.dump)});
     };
+    machine.on_parked = [this] { run_control_.OnParked(); };
     vcpus_.push_back(std::make_unique<Vcpu>(index, std::move(vcpu), std::move(machine)));
   }
   timeline.Mark("set up vCPUs");
   return absl::OkStatus();
 }
 
-absl::Status MicroVm::SetUpVcpu(uint32_t index, KvmVcpu& vcpu, std::vector<kvm_cpuid_entry2>& cpuid,
-                                const BootEntry& entry) const {
+absl::Status MicroVm::SetUpVcpu(uint32_t index, KvmVcpu& vcpu, VcpuSetup& setup) const {
   // CPUID first: what MSRs and control registers may hold depends on it.
-  SetCpuidApicId(index, cpuid);
-  RETURN_IF_ERROR(vcpu.SetCpuid2(cpuid));
+  SetCpuidApicId(index, setup.cpuid);
+  RETURN_IF_ERROR(vcpu.SetCpuid2(setup.cpuid));
+  RETURN_IF_ERROR(ModifyMsrs(setup.msrs, vcpu));
   RETURN_IF_ERROR(vcpu.SetMsrs(BootMsrs()));
   ASSIGN_OR_RETURN(kvm_lapic_state lapic, vcpu.GetLapic());
   SetBootLapic(lapic);
@@ -190,34 +229,9 @@ absl::Status MicroVm::SetUpVcpu(uint32_t index, KvmVcpu& vcpu, std::vector<kvm_c
     return absl::OkStatus();
   }
   ASSIGN_OR_RETURN(kvm_sregs sregs, vcpu.GetSregs());
-  SetBootSregs(entry.protocol, sregs);
+  SetBootSregs(setup.entry.protocol, sregs);
   RETURN_IF_ERROR(vcpu.SetSregs(sregs));
-  return vcpu.SetRegs(BootRegs(entry.protocol, entry.address));
-}
-
-absl::Status MicroVm::Start() {
-  RETURN_IF_ERROR(InstallVcpuKickHandler());
-  for (const std::unique_ptr<Vcpu>& vcpu : vcpus_) {
-    const absl::Status status = vcpu->Start();
-    if (!status.ok()) {
-      Stop();
-      return status;
-    }
-  }
-  return absl::OkStatus();
-}
-
-// A vCPU may wait for a device's reset, which this thread would do.
-void MicroVm::Stop() {
-  for (const std::unique_ptr<VirtioSlot>& slot : slots_) {
-    slot->transport().StopWaiting();
-  }
-  for (const std::unique_ptr<Vcpu>& vcpu : vcpus_) {
-    vcpu->RequestStop();
-  }
-  for (const std::unique_ptr<Vcpu>& vcpu : vcpus_) {
-    vcpu->Join();
-  }
+  return vcpu.SetRegs(BootRegs(setup.entry.protocol, setup.entry.address));
 }
 
 void MicroVm::ReopenDisks(
@@ -228,16 +242,70 @@ void MicroVm::ReopenDisks(
   }
 }
 
-void MicroVm::Quiesce(std::function<void()> done) {
+void MicroVm::UpdateDrive(const DriveUpdate& update, absl::AnyInvocable<void(absl::Status)> done) {
+  for (const auto& [name, disk] : disks_) {
+    if (name != update.name) {
+      continue;
+    }
+    if (!update.path) {
+      disk->UpdateRateLimiter(update.rate_limiter.value_or(RateLimiterUpdate()));
+      done(absl::OkStatus());
+      return;
+    }
+    disk->Reopen(*update.path, [disk = disk, limits = update.rate_limiter,
+                                done = std::move(done)](const absl::Status& status) mutable {
+      if (status.ok() && limits) {
+        disk->UpdateRateLimiter(*limits);
+      }
+      done(status);
+    });
+    return;
+  }
+  done(absl::NotFoundError(absl::StrCat("there is no disk ", update.name)));
+}
+
+absl::Status MicroVm::UpdateNetwork(absl::string_view name, const RateLimiterUpdate& receive,
+                                    const RateLimiterUpdate& transmit) {
+  for (const auto& [one, card] : networks_) {
+    if (one == name) {
+      card->UpdateReceiveLimiter(receive);
+      card->UpdateTransmitLimiter(transmit);
+      return absl::OkStatus();
+    }
+  }
+  return absl::NotFoundError(absl::StrCat("there is no network card ", name));
+}
+
+VmMetrics MicroVm::metrics() const {
+  VmMetrics metrics = {.serial = serial_->counters(), .i8042 = i8042_->counters()};
+  for (const auto& [name, disk] : disks_) {
+    metrics.disks.emplace_back(name, disk->metrics());
+  }
+  for (const auto& [name, card] : networks_) {
+    metrics.networks.emplace_back(name, card->metrics());
+  }
+  for (const std::unique_ptr<Vcpu>& vcpu : vcpus_) {
+    metrics.vcpus.Add(vcpu->counts());
+  }
+  for (const std::unique_ptr<VirtioSlot>& slot : slots_) {
+    const MmioTransport::Counters& counters = slot->transport().counters();
+    metrics.interrupts.triggers += counters.interrupts.load(std::memory_order_relaxed);
+    metrics.interrupts.config_updates += counters.config_updates.load(std::memory_order_relaxed);
+  }
+  return metrics;
+}
+
+void MicroVm::Quiesce(absl::AnyInvocable<void()> done) {
   if (slots_.empty()) {
     loop_->Post(std::move(done));
     return;
   }
+  quiesced_ = std::move(done);
   busy_count_ = slots_.size();
   for (const std::unique_ptr<VirtioSlot>& slot : slots_) {
-    slot->transport().device().Quiesce([this, done] {
+    slot->transport().device().Quiesce([this] {
       if (--busy_count_ == 0) {
-        done();
+        quiesced_();
       }
     });
   }

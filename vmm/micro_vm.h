@@ -28,12 +28,15 @@
 #include "devices/virtio/block_device.h"
 #include "devices/virtio/net_device.h"
 #include "vmm/boot_source.h"
+#include "vmm/cpu_template.h"
 #include "vmm/guest_ram.h"
 #include "vmm/irq_fd.h"
 #include "vmm/kvm_system.h"
 #include "vmm/kvm_vm.h"
+#include "vmm/run_control.h"
 #include "vmm/vcpu.h"
 #include "vmm/virtio_slot.h"
+#include "vmm/vm_metrics.h"
 
 namespace mayfly {
 
@@ -56,6 +59,9 @@ struct DiskConfig {
   // Names it in errors and warnings.
   std::string name;
   BlockDeviceOptions options;
+  // Used instead of opening options.file when not null. Create duplicates it, so that a start that
+  // failed can be tried again.
+  const BackingFile* file = nullptr;
 };
 
 // A network card, on the TAP of that name or on a descriptor attached to one.
@@ -64,17 +70,28 @@ struct NetworkConfig {
   std::string tap_name;
   // Used instead of tap_name when it is open; taken over by Create.
   int tap_fd = -1;
+  // Used instead of both when not null. Create duplicates it.
+  const Tap* tap = nullptr;
   NetDeviceOptions options;
+  // Makes the card's detour; may be empty.
+  std::function<std::unique_ptr<FrameDetour>()> make_detour;
 };
 
 // What a VM is made of.
 struct MicroVmConfig {
   GuestRamOptions ram;
   uint32_t vcpu_count = 1;  // 1 to layout::kMaxVcpus
+  // Two vCPUs to a core; see CpuidConfig.
+  bool smt = false;
+  std::optional<CpuTemplate> cpu_template;
+  // KVM logs which pages the guest writes.
+  bool tracks_dirty_pages = false;
   std::vector<DiskConfig> disks;
   std::vector<NetworkConfig> networks;
   // Adds the boot timer device; `on_boot_time` hears of it.
   bool has_boot_timer = false;
+  // What it counts from; the timeline's start when absent.
+  std::optional<BootTimer::Start> boot_start;
 };
 
 // Owned by the program, made and used on the loop thread. A built VM is complete but no vCPU runs;
@@ -104,17 +121,38 @@ class MicroVm {
   ~MicroVm() { Stop(); }
 
   // Starts all vCPU threads. On an error none runs.
-  absl::Status Start();
-  // Makes all vCPUs leave the guest and joins their threads.
-  void Stop();
+  absl::Status Start() { return run_control_.Start(vcpus_, slots_); }
+  // Makes all vCPUs leave the guest and joins their threads, paused or not.
+  void Stop() { run_control_.Stop(); }
+  // Brings vCPUs and devices to rest, and lets them go on; see RunControl. A VM that is paused may
+  // still be changed: disks exchanged, rates set.
+  void Pause(RunControl::PauseDone done) { run_control_.Pause(std::move(done)); }
+  absl::Status Resume() { return run_control_.Resume(); }
+  bool is_paused() const { return run_control_.state() == RunControl::State::kPaused; }
 
   // Opens every disk's file again by its path, for one that grew or was exchanged; see
   // BlockDevice::Reopen. `on_done` hears how it went, once for each disk.
   void ReopenDisks(
       const std::function<void(const std::string& name, const absl::Status&)>& on_done);
+
+  // Changes the disk of that name, paused or not. Rates change at once; with a path `done` runs
+  // when BlockDevice::Reopen says so, else inside this call. NotFound, without an errno, when there
+  // is no such disk; else BackingFile::Open's errors, and then nothing has changed.
+  struct DriveUpdate {
+    std::string name;
+    std::optional<std::string> path;
+    std::optional<RateLimiterUpdate> rate_limiter;
+  };
+  void UpdateDrive(const DriveUpdate& update, absl::AnyInvocable<void(absl::Status)> done);
+  // NotFound when there is no card of that name.
+  absl::Status UpdateNetwork(absl::string_view name, const RateLimiterUpdate& receive,
+                             const RateLimiterUpdate& transmit);
   // After Stop: completes the devices' I/O in flight, makes acknowledged writes durable where a
   // disk promises it, then runs `done`, never inside this call.
-  void Quiesce(std::function<void()> done);
+  void Quiesce(absl::AnyInvocable<void()> done);
+
+  // What devices and vCPUs have counted, but for the serial output's part.
+  VmMetrics metrics() const;
 
   // MonotonicTimeUs() just before vCPU 0 first entered the guest; 0 before that.
   int64_t first_run_us() const { return vcpus_.front()->first_run_us(); }
@@ -128,13 +166,17 @@ class MicroVm {
 
   absl::Status CreateMachine(const MicroVmConfig& config, const KvmSystem& kvm,
                              PhaseTimeline& timeline);
-  absl::Status AddMemorySlots();
+  absl::Status AddMemorySlots(uint32_t flags);
   absl::Status CreateDevices(const MicroVmConfig& config, SerialSink* serial_sink,
                              const PhaseTimeline& timeline);
   absl::Status CreateVcpus(const MicroVmConfig& config, const KvmSystem& kvm,
                            const BootEntry& entry, PhaseTimeline& timeline);
-  absl::Status SetUpVcpu(uint32_t index, KvmVcpu& vcpu, std::vector<kvm_cpuid_entry2>& cpuid,
-                         const BootEntry& entry) const;
+  struct VcpuSetup {
+    std::vector<kvm_cpuid_entry2> cpuid;
+    std::vector<MsrModifier> msrs;
+    BootEntry entry;
+  };
+  absl::Status SetUpVcpu(uint32_t index, KvmVcpu& vcpu, VcpuSetup& setup) const;
 
   // The devices, each with its name; disks first.
   struct NamedDevice {
@@ -166,11 +208,15 @@ class MicroVm {
   std::unique_ptr<I8042> i8042_;
   std::unique_ptr<AcpiSleep> acpi_sleep_;
   std::unique_ptr<BootTimer> boot_timer_;
+  // Before devices and vCPUs, which call it.
+  RunControl run_control_;
   // Those of the slots, in their order.
   std::vector<std::pair<std::string, BlockDevice*>> disks_;
+  std::vector<std::pair<std::string, NetDevice*>> networks_;
   std::vector<std::unique_ptr<VirtioSlot>> slots_;
   // Devices that Quiesce waits for.
   size_t busy_count_ = 0;
+  absl::AnyInvocable<void()> quiesced_;
   Bus ports_;
   Bus mmio_;
   std::vector<std::unique_ptr<Vcpu>> vcpus_;

@@ -67,6 +67,15 @@ absl::StatusOr<BackingFile> BackingFile::Open(const BackingFileOptions& options)
   return file;
 }
 
+absl::StatusOr<BackingFile> BackingFile::Duplicate() const {
+  BackingFile copy;
+  ASSIGN_OR_RETURN(copy.fd_, fd_.Duplicate());
+  ASSIGN_OR_RETURN(copy.buffered_fd_, buffered_fd_.Duplicate());
+  RETURN_IF_ERROR(copy.Measure());
+  copy.can_punch_holes_ = copy.can_punch_holes_ && can_punch_holes_;
+  return copy;
+}
+
 absl::Status BackingFile::Measure() {
   struct stat now = {};
   if (fstat(fd(), &now) != 0) {

@@ -27,6 +27,8 @@ class BackingFile {
   // Errors: "open PATH: reason"; InvalidArgument for what is neither a regular file nor a block
   // device; FailedPrecondition where the file system has no O_DIRECT.
   static absl::StatusOr<BackingFile> Open(const BackingFileOptions& options);
+  // The same open file under descriptors of its own, with the size that it has now.
+  absl::StatusOr<BackingFile> Duplicate() const;
 
   int fd() const { return fd_.get(); }
   // The same file through the page cache, for requests that O_DIRECT does not take.

@@ -2,6 +2,7 @@
 
 #include "devices/virtio/block_config.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -51,18 +52,27 @@ uint64_t BlockFeatures(const BlockFeatureChoice& choice) {
   return features;
 }
 
-std::vector<uint8_t> BlockConfigBytes(const BackingFile& file, uint16_t queue_count) {
-  const uint32_t blocks_per_physical = file.physical_block_bytes() / file.logical_block_bytes();
+std::vector<uint8_t> BlockConfigBytes(const BackingFile& file, const BlockConfigChoice& choice) {
+  const uint32_t logical_block_bytes =
+      choice.logical_block_bytes.value_or(file.logical_block_bytes());
+  const uint32_t blocks_per_physical =
+      std::max<uint32_t>(file.physical_block_bytes() / logical_block_bytes, 1);
   const auto physical_sectors =
       static_cast<uint32_t>(file.physical_block_bytes() / BackingFile::kSectorBytes);
   BlockConfig config;
   config.capacity_sectors = file.sector_count();
   config.size_max_bytes = kSizeMaxBytes;
   config.seg_max = kSegMax;
-  config.block_bytes = file.logical_block_bytes();
+  config.block_bytes = logical_block_bytes;
   config.physical_block_exponent = static_cast<uint8_t>(std::countr_zero(blocks_per_physical));
   config.min_io_blocks = static_cast<uint16_t>(blocks_per_physical);
-  config.queue_count = queue_count;
+  if (choice.topology) {
+    config.physical_block_exponent = choice.topology->physical_block_exp;
+    config.alignment_offset = choice.topology->alignment_offset;
+    config.min_io_blocks = choice.topology->min_io_size;
+    config.optimal_io_blocks = choice.topology->opt_io_size;
+  }
+  config.queue_count = choice.queue_count;
   config.max_discard_sectors = BlockLimits::kMaxRangeSectors;
   config.max_discard_seg = BlockLimits::kMaxRanges;
   config.discard_alignment_sectors = physical_sectors;

@@ -4,6 +4,7 @@
 #define MAYFLY_DEVICES_VIRTIO_BLOCK_CONFIG_H_
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "devices/virtio/backing_file.h"
@@ -32,8 +33,23 @@ struct BlockFeatureChoice {
 // The bits to offer.
 uint64_t BlockFeatures(const BlockFeatureChoice& choice);
 
+// What a guest is told of how a disk is best used, in the units of struct virtio_blk_config.
+struct BlockTopology {
+  uint8_t physical_block_exp = 0;  // logical blocks in a physical one, as a power of two
+  uint8_t alignment_offset = 0;    // the first aligned logical block
+  uint16_t min_io_size = 0;        // logical blocks
+  uint32_t opt_io_size = 0;        // logical blocks
+};
+
+struct BlockConfigChoice {
+  uint16_t queue_count = 1;
+  // In place of what the file says.
+  std::optional<uint32_t> logical_block_bytes;
+  std::optional<BlockTopology> topology;
+};
+
 // struct virtio_blk_config (5.2.4) for this file.
-std::vector<uint8_t> BlockConfigBytes(const BackingFile& file, uint16_t queue_count);
+std::vector<uint8_t> BlockConfigBytes(const BackingFile& file, const BlockConfigChoice& choice);
 
 }  // namespace mayfly
 

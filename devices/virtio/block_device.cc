@@ -44,6 +44,13 @@ const char* VerbOf(BlockRequestType type) {
 
 absl::StatusOr<std::unique_ptr<BlockDevice>> BlockDevice::Create(EventLoop* loop,
                                                                  BlockDeviceOptions options) {
+  ASSIGN_OR_RETURN(BackingFile file, BackingFile::Open(options.file));
+  return Create(loop, std::move(options), std::move(file));
+}
+
+absl::StatusOr<std::unique_ptr<BlockDevice>> BlockDevice::Create(EventLoop* loop,
+                                                                 BlockDeviceOptions options,
+                                                                 BackingFile file) {
   if (options.queue_count == 0) {
     return absl::InvalidArgumentError("a disk has at least one queue");
   }
@@ -51,7 +58,6 @@ absl::StatusOr<std::unique_ptr<BlockDevice>> BlockDevice::Create(EventLoop* loop
     return absl::InvalidArgumentError(
         absl::StrCat("a disk's id has at most ", BlockLimits::kIdBytes, " bytes"));
   }
-  ASSIGN_OR_RETURN(BackingFile file, BackingFile::Open(options.file));
   const uint64_t tail_bytes = file.size_bytes() % BackingFile::kSectorBytes;
   if (tail_bytes != 0 && options.on_warning) {
     options.on_warning(absl::StrCat("the last ", tail_bytes,
@@ -80,7 +86,9 @@ BlockDevice::BlockDevice(EventLoop* loop, BlockDeviceOptions options, BackingFil
 uint32_t BlockDevice::device_id() const { return kVirtioIdBlock; }
 
 std::vector<uint8_t> BlockDevice::config() const {
-  return BlockConfigBytes(file(), options_.queue_count);
+  return BlockConfigBytes(file(), {.queue_count = options_.queue_count,
+                                   .logical_block_bytes = options_.logical_block_bytes,
+                                   .topology = options_.topology});
 }
 
 BlockLimits BlockDevice::limits() const {
@@ -121,7 +129,7 @@ void BlockDevice::ProcessQueue(size_t queue_index) {
 }
 
 bool BlockDevice::IsHeldUp() const {
-  return replacement_.has_value() || is_quiescing_ || limiter_.is_blocked();
+  return replacement_.has_value() || is_quiescing_ || is_paused_ || limiter_.is_blocked();
 }
 
 bool BlockDevice::HasWork() {
@@ -190,6 +198,7 @@ bool BlockDevice::IsWithinRate(BlockRequest* request) {
 }
 
 void BlockDevice::Begin(BlockRequest* request) {
+  request->start_us = MonotonicTimeUs();
   if (request->type == BlockRequestType::kGetId) {
     AnswerId(request);
     return;
@@ -245,10 +254,12 @@ void BlockDevice::Count(const BlockRequest& request) {
     case BlockRequestType::kIn:
       ++metrics_.read_count;
       metrics_.read_bytes += request.data_bytes;
+      metrics_.read_agg.Record(MonotonicTimeUs() - request.start_us);
       return;
     case BlockRequestType::kOut:
       ++metrics_.write_count;
       metrics_.write_bytes += request.data_bytes;
+      metrics_.write_agg.Record(MonotonicTimeUs() - request.start_us);
       return;
     case BlockRequestType::kFlush:
       ++metrics_.flush_count;
@@ -277,6 +288,10 @@ void BlockDevice::Publish() {
   if (wants_interrupt) {
     transport()->RaiseQueueInterrupt();
   }
+  if (paused_ && in_flight_count_ == 0) {
+    // May destroy this object.
+    std::exchange(paused_, nullptr)();
+  }
 }
 
 // The executor's operations, which hold guest memory, are what a reset waits for. Requests of
@@ -285,6 +300,9 @@ void BlockDevice::Deactivate(absl::AnyInvocable<void()> done) {
   StopPolling();
   queues_.clear();
   publish_.Cancel();
+  if (paused_) {
+    publish_.Request();
+  }
   executor_.Cancel(std::move(done));
 }
 
@@ -294,6 +312,18 @@ void BlockDevice::Quiesce(absl::AnyInvocable<void()> done) {
   if (in_flight_count_ == 0) {
     OnIdle();
   }
+}
+
+void BlockDevice::Pause(absl::AnyInvocable<void()> done) {
+  is_paused_ = true;
+  paused_ = std::move(done);
+  publish_.Request();
+}
+
+void BlockDevice::Resume() {
+  is_paused_ = false;
+  paused_ = nullptr;
+  ProcessQueues();
 }
 
 void BlockDevice::Reopen(const std::string& path, absl::AnyInvocable<void(absl::Status)> done) {
@@ -325,6 +355,9 @@ void BlockDevice::OnIdle() {
     transport()->UpdateConfig(config());
     replacement.done(absl::OkStatus());
     ProcessQueues();
+  }
+  if (paused_) {
+    publish_.Request();
   }
   if (!quiesced_) {
     return;

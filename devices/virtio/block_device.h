@@ -16,9 +16,11 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "base/event_loop.h"
+#include "base/latency_counts.h"
 #include "base/poll_source.h"
 #include "base/turn_end.h"
 #include "devices/virtio/backing_file.h"
+#include "devices/virtio/block_config.h"
 #include "devices/virtio/block_executor.h"
 #include "devices/virtio/block_request.h"
 #include "devices/virtio/rate_limiter.h"
@@ -40,6 +42,10 @@ struct BlockDeviceOptions {
   bool allows_discard = true;
   // What the guest reads as the disk's id, at most 20 bytes; empty for the file's own.
   std::string serial;
+  // The size and the topology the guest is told; by default what the file says. A size is a power
+  // of two, from 512 to 4096 and not less than the file's own.
+  std::optional<uint32_t> logical_block_bytes;
+  std::optional<BlockTopology> topology;
   RateLimiterConfig rate_limiter;
   // Hears of errors of the host's that the guest was told of; the first few only.
   std::function<void(absl::string_view)> on_warning;
@@ -63,6 +69,11 @@ struct BlockMetrics {
   uint64_t rate_limiter_event_count = 0;
   uint64_t update_count = 0;
   uint64_t update_fails = 0;
+  uint64_t activate_fails = 0;
+  uint64_t cfg_fails = 0;  // writes to the configuration space
+  uint64_t remaining_reqs_count = 0;
+  LatencyCounts read_agg;
+  LatencyCounts write_agg;
 };
 
 // Virtio 1.2, section 5.2; docs/virtio.md has what is offered and what not. Owned by its transport;
@@ -75,6 +86,10 @@ class BlockDevice : public VirtioDevice, private PollSource {
   // too long.
   static absl::StatusOr<std::unique_ptr<BlockDevice>> Create(EventLoop* loop,
                                                              BlockDeviceOptions options);
+  // On a file that is open already, as `options.file` says.
+  static absl::StatusOr<std::unique_ptr<BlockDevice>> Create(EventLoop* loop,
+                                                             BlockDeviceOptions options,
+                                                             BackingFile file);
 
   uint32_t device_id() const override;
   uint64_t offered_features() const override { return features_; }
@@ -84,11 +99,13 @@ class BlockDevice : public VirtioDevice, private PollSource {
   void OnNotification(size_t queue_index) override;
   void Deactivate(absl::AnyInvocable<void()> done) override;
   void Quiesce(absl::AnyInvocable<void()> done) override;
+  void Pause(absl::AnyInvocable<void()> done) override;
+  void Resume() override;
 
   // Opens `path` in place of the file, or the same path again: a file that grew, shrank or was
   // exchanged. Requests in flight complete on the old file first; none is lost. Then the guest is
   // told of the new size and `done` runs, maybe inside this call. On an error, which is Open's, the
-  // old file stays.
+  // old file stays. Works while paused as well.
   void Reopen(const std::string& path, absl::AnyInvocable<void(absl::Status)> done);
   void UpdateRateLimiter(const RateLimiterUpdate& update) { limiter_.Update(update); }
 
@@ -148,8 +165,11 @@ class BlockDevice : public VirtioDevice, private PollSource {
   // Of these, those that a thread of the kernel's carries out.
   size_t worker_count_ = 0;
   bool is_quiescing_ = false;
+  bool is_paused_ = false;
   std::optional<Replacement> replacement_;
   absl::AnyInvocable<void()> quiesced_;
+  // Of a Pause that is not done yet.
+  absl::AnyInvocable<void()> paused_;
   TurnEnd publish_;
   RateLimiter limiter_;
   BlockExecutor executor_;

@@ -55,6 +55,8 @@ struct BlockRequest {
   uint64_t offset_bytes = 0;
   // Of data, as it was at the beginning; chain holds what is still to be moved.
   uint64_t data_bytes = 0;
+  // MonotonicTimeUs() when it was begun.
+  int64_t start_us = 0;
   // Where the driver reads how it went.
   uint8_t* status = nullptr;
   std::vector<BlockRange> ranges;

@@ -171,6 +171,11 @@ void MmioTransport::StopWaiting() {
   reset_done_.NotifyAll();
 }
 
+void MmioTransport::Pause(absl::AnyInvocable<void()> done) {
+  OnWork();
+  device_->Pause(std::move(done));
+}
+
 // Where KVM does not take the write itself, it comes here.
 void MmioTransport::Notify(uint32_t guest_queue_index) {
   if (guest_queue_index < queue_event_fds_.size()) {
@@ -182,6 +187,7 @@ void MmioTransport::Notify(uint32_t guest_queue_index) {
 
 void MmioTransport::Interrupt(uint32_t reason) {
   interrupt_status_.fetch_or(reason, std::memory_order_acq_rel);
+  counters_.interrupts.fetch_add(1, std::memory_order_relaxed);
   irq_->Trigger();
 }
 
@@ -194,6 +200,7 @@ void MmioTransport::UpdateConfig(std::vector<uint8_t> config) {
     ++config_generation_;
   }
   if (is_active_) {
+    counters_.config_updates.fetch_add(1, std::memory_order_relaxed);
     Interrupt(mmio::kInterruptConfig);
   }
 }

@@ -12,6 +12,7 @@
 #include <span>
 #include <vector>
 
+#include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "base/event_loop.h"
@@ -44,6 +45,8 @@ class MmioTransport : public BusDevice, private VirtioTransport {
     std::atomic<uint64_t> failed_activations{0};
     std::atomic<uint64_t> needs_resets{0};
     std::atomic<uint64_t> notifications{0};
+    std::atomic<uint64_t> interrupts{0};
+    std::atomic<uint64_t> config_updates{0};
   };
 
   struct Options {
@@ -71,6 +74,11 @@ class MmioTransport : public BusDevice, private VirtioTransport {
   // Loop thread: from here on no register write waits for the loop, as the loop is about to wait
   // for the vCPUs. A guest that resets the device now may find it still at work.
   void StopWaiting();
+
+  // Loop thread, once all vCPUs stand still: does what they asked for last, then pauses the device;
+  // see VirtioDevice.
+  void Pause(absl::AnyInvocable<void()> done);
+  void Resume() { device_->Resume(); }
 
   VirtioDevice& device() { return *device_; }
   const Counters& counters() const { return counters_; }

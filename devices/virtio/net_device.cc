@@ -9,19 +9,25 @@
 
 namespace mayfly {
 
-NetDevice::NetDevice(EventLoop* loop, Tap tap, NetDeviceOptions options)
+NetDevice::NetDevice(EventLoop* loop, Tap tap, NetDeviceOptions options,
+                     std::unique_ptr<FrameDetour> detour)
     : PollSource(loop),
       tap_(std::move(tap)),
       options_(std::move(options)),
+      detour_(std::move(detour)),
       features_(NetFeatures(options_.mac.has_value(), options_.mtu.has_value(),
                             tap_.SupportsOffload(TunUsoOffloads()))),
       publish_(loop, [this] { Publish(); }),
-      receiver_(loop, &io_, {.tap_fd = tap_.fd(), .rate_limiter = options_.rx_rate_limiter},
-                &metrics_, this),
-      transmitter_(
+      receiver_(
           loop, &io_,
-          {.tap_fd = tap_.fd(), .mac = options_.mac, .rate_limiter = options_.tx_rate_limiter},
+          {.tap_fd = tap_.fd(), .rate_limiter = options_.rx_rate_limiter, .detour = detour_.get()},
           &metrics_, this),
+      transmitter_(loop, &io_,
+                   {.tap_fd = tap_.fd(),
+                    .mac = options_.mac,
+                    .rate_limiter = options_.tx_rate_limiter,
+                    .detour = detour_.get()},
+                   &metrics_, this),
       io_(loop) {}
 
 uint32_t NetDevice::device_id() const { return kVirtioIdNet; }
@@ -67,8 +73,47 @@ void NetDevice::Deactivate(absl::AnyInvocable<void()> done) {
   StopPolling();
   receiver_.Deactivate();
   transmitter_.Deactivate();
+  if (detour_ != nullptr) {
+    detour_->Reset();
+  }
   publish_.Cancel();
+  if (paused_) {
+    publish_.Request();
+  }
   io_.Cancel(std::move(done));
+}
+
+void NetDevice::Pause(absl::AnyInvocable<void()> done) {
+  receiver_.Pause();
+  transmitter_.Pause();
+  paused_ = std::move(done);
+  publish_.Request();
+}
+
+void NetDevice::Resume() {
+  paused_ = nullptr;
+  receiver_.Resume();
+  transmitter_.Resume();
+  receiver_.Process();
+  transmitter_.Process();
+}
+
+// Frames on their way out are not cancelled, as they would be lost; the read that waits for a frame
+// has to be.
+void NetDevice::Settle() {
+  if (!paused_ || is_cancelling_reads_ || transmitter_.in_flight_count() > 0) {
+    return;
+  }
+  if (receiver_.in_flight_count() > 0) {
+    is_cancelling_reads_ = true;
+    io_.Cancel([this] {
+      is_cancelling_reads_ = false;
+      publish_.Request();
+    });
+    return;
+  }
+  // May destroy this object.
+  std::exchange(paused_, nullptr)();
 }
 
 void NetDevice::OnBrokenQueue(const absl::Status& status) {
@@ -91,6 +136,7 @@ void NetDevice::Publish() {
   if (has_received || has_sent) {
     transport()->RaiseQueueInterrupt();
   }
+  Settle();
 }
 
 void NetDevice::Warn(absl::string_view text) const {

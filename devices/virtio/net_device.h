@@ -16,6 +16,7 @@
 #include "base/operation_group.h"
 #include "base/poll_source.h"
 #include "base/turn_end.h"
+#include "devices/virtio/frame_detour.h"
 #include "devices/virtio/net_config.h"
 #include "devices/virtio/net_events.h"
 #include "devices/virtio/net_metrics.h"
@@ -46,7 +47,9 @@ class NetDevice : public VirtioDevice, private NetEvents, private PollSource {
   static constexpr size_t kReceiveQueue = 0;
   static constexpr size_t kTransmitQueue = 1;
 
-  NetDevice(EventLoop* loop, Tap tap, NetDeviceOptions options);
+  // `detour` may be null.
+  NetDevice(EventLoop* loop, Tap tap, NetDeviceOptions options,
+            std::unique_ptr<FrameDetour> detour = nullptr);
 
   uint32_t device_id() const override;
   uint64_t offered_features() const override { return features_; }
@@ -56,6 +59,8 @@ class NetDevice : public VirtioDevice, private NetEvents, private PollSource {
   void OnNotification(size_t queue_index) override;
   void Deactivate(absl::AnyInvocable<void()> done) override;
   void Quiesce(absl::AnyInvocable<void()> done) override { Deactivate(std::move(done)); }
+  void Pause(absl::AnyInvocable<void()> done) override;
+  void Resume() override;
 
   void UpdateReceiveLimiter(const RateLimiterUpdate& update) {
     receiver_.UpdateRateLimiter(update);
@@ -81,13 +86,19 @@ class NetDevice : public VirtioDevice, private NetEvents, private PollSource {
   Waiting waiting() const override { return Waiting::kForWork; }
 
   void Publish();
+  // Brings a Pause on its way forward.
+  void Settle();
   void Warn(absl::string_view text) const;
 
   const Tap tap_;
   const NetDeviceOptions options_;
+  const std::unique_ptr<FrameDetour> detour_;
   const uint64_t features_;
   NetMetrics metrics_;
   bool is_link_up_ = true;
+  // Of a Pause that is not done yet.
+  absl::AnyInvocable<void()> paused_;
+  bool is_cancelling_reads_ = false;
   TurnEnd publish_;
   NetReceiver receiver_;
   NetTransmitter transmitter_;

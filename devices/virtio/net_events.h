@@ -12,7 +12,7 @@ class NetEvents {
  public:
   virtual ~NetEvents() = default;
 
-  // There are used buffers to publish at the end of this turn.
+  // Something was completed: there may be used buffers to publish at the end of this turn.
   virtual void OnUsed() = 0;
   // The driver broke the queue; nothing more is taken from it.
   virtual void OnBrokenQueue(const absl::Status& status) = 0;

@@ -5,6 +5,8 @@
 
 #include <cstdint>
 
+#include "base/latency_counts.h"
+
 namespace mayfly {
 
 // Since the card was made; loop thread only. The names are those of Firecracker's metrics.
@@ -27,6 +29,14 @@ struct NetMetrics {
   uint64_t tx_rate_limiter_event_count = 0;
   uint64_t tx_spoofed_mac_count = 0;
   uint64_t event_fails = 0;  // broken queues
+  uint64_t activate_fails = 0;
+  uint64_t cfg_fails = 0;  // writes to the configuration space
+  uint64_t no_tx_avail_buffer = 0;
+  uint64_t rx_tap_event_count = 0;  // batches of reads that brought frames
+  uint64_t rx_count = 0;            // reads that brought a frame
+  uint64_t tx_count = 0;            // writes that took one
+  uint64_t tx_remaining_reqs_count = 0;
+  LatencyCounts tap_write_agg;
 };
 
 }  // namespace mayfly

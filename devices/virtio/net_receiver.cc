@@ -25,6 +25,8 @@ constexpr size_t kMaxSegments = 1024;
 constexpr uint64_t kBufferCountOffset = 10;
 // After an error that says nothing of the next try.
 constexpr int64_t kRetryUs = 100'000;
+// Of a detour, before the loop looks at everything else again.
+constexpr int kTurnDetourFrames = 64;
 
 }  // namespace
 
@@ -47,7 +49,8 @@ void NetReceiver::Activate(std::unique_ptr<VirtQueue> queue, const Mode& mode) {
 }
 
 void NetReceiver::Process() {
-  if (IsHeldUp() || !DeliverHeld() || in_flight_count_ > 0) {
+  if (IsHeldUp() || !DeliverHeld() || (options_.detour != nullptr && !DeliverDetoured()) ||
+      in_flight_count_ > 0) {
     return;
   }
   is_starved_ = false;
@@ -151,6 +154,7 @@ void NetReceiver::OnRead(Read* read, int32_t result) {
   --in_flight_count_;
   if (result > 0 && queue_ != nullptr) {
     ++batch_frame_count_;
+    ++metrics_->rx_count;
     read->frame_bytes = static_cast<uint64_t>(result);
     batch_large_count_ += read->frame_bytes > kSmallFrameBytes ? 1 : 0;
     if (!held_.empty() || !Deliver(read)) {
@@ -197,6 +201,7 @@ void NetReceiver::OnFailedRead(const Read& read, int error) {
 void NetReceiver::EndBatch() {
   batch_size_ = has_nowait_ ? std::clamp<size_t>(batch_frame_count_ * 2, 1, kMaxReads) : 1;
   if (batch_frame_count_ > 0) {
+    ++metrics_->rx_tap_event_count;
     expects_large_ = batch_large_count_ * 2 >= batch_frame_count_;
   }
   Process();
@@ -204,8 +209,7 @@ void NetReceiver::EndBatch() {
 
 bool NetReceiver::Deliver(Read* read) {
   if (!MakeRoom(read)) {
-    // A driver that gave this frame half its ring has no room for it: waiting would be for ever.
-    if (queue_ == nullptr || read->chains.size() * 2 < queue_->size()) {
+    if (queue_ == nullptr || !NeverFits(*read)) {
       return false;
     }
     ++metrics_->rx_fails;
@@ -232,10 +236,16 @@ bool NetReceiver::Deliver(Read* read) {
   return true;
 }
 
+// Waiting would be for ever: where buffers are not merged, when the first was too small; else when
+// the driver gave this frame half its ring.
+bool NetReceiver::NeverFits(const Read& read) const {
+  return mode_.is_mergeable ? read.chains.size() * 2 >= queue_->size() : !read.chains.empty();
+}
+
 // Copies what did not go to the guest right away.
 bool NetReceiver::MakeRoom(Read* read) {
   while (read->chain_bytes < read->frame_bytes) {
-    if (ready_.empty() && !AddChain()) {
+    if ((!mode_.is_mergeable && !read->chains.empty()) || (ready_.empty() && !AddChain())) {
       return false;
     }
     GiveChain(read);
@@ -281,6 +291,22 @@ bool NetReceiver::DeliverHeld() {
     held_.pop_front();
     if (!Deliver(read)) {
       Hold(read, true);
+      return false;
+    }
+  }
+  return true;
+}
+
+bool NetReceiver::DeliverDetoured() {
+  for (int i = 0; i < kTurnDetourFrames && options_.detour->HasFrame(); ++i) {
+    Read* read = TakeRead();
+    if (read->spill == nullptr) {
+      read->spill = std::make_unique_for_overwrite<uint8_t[]>(kNetMaxFrameBytes);
+    }
+    read->guest_bytes = 0;
+    read->frame_bytes = options_.detour->TakeFrame({read->spill.get(), kNetMaxFrameBytes});
+    if (!Deliver(read)) {
+      Hold(read, false);
       return false;
     }
   }

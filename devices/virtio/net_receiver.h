@@ -13,6 +13,7 @@
 #include "base/operation_group.h"
 #include "base/timer.h"
 #include "devices/virtio/descriptor_chain.h"
+#include "devices/virtio/frame_detour.h"
 #include "devices/virtio/net_events.h"
 #include "devices/virtio/net_metrics.h"
 #include "devices/virtio/rate_limiter.h"
@@ -33,6 +34,10 @@ namespace mayfly {
 // frames keep coming reads get room for them in the first place. This memory is 64 KiB for each of
 // 32 reads at most, and is taken when it is first used.
 //
+// Frames of a detour are copied from such memory too. They pass by the read that waits for the TAP,
+// which keeps its buffers; a driver that gave no more than those gets them with the TAP's next
+// frame.
+//
 // While the guest has no buffers nothing is read: frames wait in the TAP's queue, which the kernel
 // bounds, and are taken again once the guest brings buffers (CVE-2020-16843).
 class NetReceiver {
@@ -40,6 +45,8 @@ class NetReceiver {
   struct Options {
     int tap_fd = -1;
     RateLimiterConfig rate_limiter;
+    // Its frames go before the TAP's. May be null; outlives the receiver's use.
+    FrameDetour* detour = nullptr;
   };
 
   // What the driver's features make of a frame.
@@ -55,12 +62,20 @@ class NetReceiver {
               NetEvents* events);
 
   void Activate(std::unique_ptr<VirtQueue> queue, const Mode& mode);
+  // Starts no more reads; those in flight may be cancelled. Frames that they bring all the same go
+  // to the guest, or are held.
+  void Pause() { is_paused_ = true; }
+  void Resume() { is_paused_ = false; }
+  // Reads that the kernel has.
+  size_t in_flight_count() const { return in_flight_count_; }
   // Reads when there are buffers for it.
   void Process();
-  // Whether the driver brought buffers that were waited for.
-  bool HasWork() const { return WaitsForBuffers() && queue_->HasAvailable(); }
+  // Whether the driver brought buffers that were waited for, or the detour has a frame.
+  bool HasWork() const { return (WaitsForBuffers() && queue_->HasAvailable()) || HasDetourFrame(); }
   // Asks the driver for a notification, if there is need of one; false when there is work already.
-  bool RequestWakeup() { return !WaitsForBuffers() || queue_->EnableNotification(); }
+  bool RequestWakeup() {
+    return (!WaitsForBuffers() || queue_->EnableNotification()) && !HasDetourFrame();
+  }
   // Makes used buffers visible; true when the driver wants an interrupt.
   bool Publish() { return queue_ != nullptr && queue_->Publish(); }
   // Gives the queue and all buffers up. Reads in flight are to be cancelled.
@@ -84,10 +99,16 @@ class NetReceiver {
 
   // Nothing is to be done now, whatever the driver brings.
   bool IsHeldUp() const {
-    return queue_ == nullptr || is_tap_gone_ || limiter_.is_blocked() || retry_.is_set();
+    return queue_ == nullptr || is_paused_ || is_tap_gone_ || limiter_.is_blocked() ||
+           retry_.is_set();
   }
   bool WaitsForBuffers() const {
     return is_starved_ && !IsHeldUp() && (in_flight_count_ == 0 || !held_.empty());
+  }
+  // One that can go to the guest now, or find out that there are no buffers.
+  bool HasDetourFrame() const {
+    return options_.detour != nullptr && options_.detour->HasFrame() && held_.empty() &&
+           !IsHeldUp();
   }
   // A read with room for a frame; null when the driver has to bring buffers first. `is_first`: of a
   // batch.
@@ -103,11 +124,16 @@ class NetReceiver {
   // False when the frame has to be held: for the rate limiter, or for buffers. One that the queue
   // cannot take is dropped.
   bool Deliver(Read* read);
+  // False when the driver has to bring buffers first.
   bool MakeRoom(Read* read);
+  // However many buffers the driver brings.
+  bool NeverFits(const Read& read) const;
   void Hold(Read* read, bool is_oldest);
   void WriteBufferCount(const Read& read, uint16_t buffer_count) const;
   // False when some have to be held on.
   bool DeliverHeld();
+  // Up to a turn's share; false when one has to be held.
+  bool DeliverDetoured();
   // Its chains that were not used are the next to be.
   void Recycle(Read* read, size_t first_unused);
   void Break(const absl::Status& status);
@@ -137,6 +163,7 @@ class NetReceiver {
   bool is_starved_ = false;
   bool has_nowait_ = true;
   bool is_tap_gone_ = false;
+  bool is_paused_ = false;
 
   std::vector<std::unique_ptr<Read>> reads_;
   std::vector<Read*> free_reads_;

@@ -6,6 +6,7 @@
 #include <array>
 #include <cerrno>
 
+#include "base/clock.h"
 #include "devices/virtio/tap.h"
 
 namespace mayfly {
@@ -37,7 +38,7 @@ void NetTransmitter::Process() {
 }
 
 bool NetTransmitter::ProcessNext() {
-  if (queue_ == nullptr || limiter_.is_blocked()) {
+  if (IsHeldUp()) {
     return false;
   }
   Frame* frame = TakeFrame();
@@ -59,6 +60,10 @@ bool NetTransmitter::ProcessNext() {
     Complete(frame);
     return true;
   }
+  if (options_.detour != nullptr && options_.detour->Offer(frame->chain.readable)) {
+    Complete(frame);
+    return true;
+  }
   if (!limiter_.Consume(1, frame->size_bytes)) {
     ++metrics_->tx_rate_limiter_throttled;
     queue_->UndoPop(frame->chain.head);
@@ -73,6 +78,7 @@ void NetTransmitter::Send(Frame* frame) {
   if (HasForeignSource(*frame)) {
     ++metrics_->tx_spoofed_mac_count;
   }
+  frame->start_us = MonotonicTimeUs();
   io_->WriteVector(options_.tap_fd, frame->chain.readable.segments(),
                    OperationGroup::kCurrentPosition, 0,
                    [this, frame](int32_t result) { OnSent(frame, result); });
@@ -90,6 +96,8 @@ bool NetTransmitter::HasForeignSource(const Frame& frame) const {
 void NetTransmitter::OnSent(Frame* frame, int32_t result) {
   if (result >= 0) {
     ++metrics_->tx_packets_count;
+    ++metrics_->tx_count;
+    metrics_->tap_write_agg.Record(MonotonicTimeUs() - frame->start_us);
     metrics_->tx_bytes_count += frame->size_bytes;
   } else if (result != -ECANCELED) {
     // A network may drop frames: what a TAP that is down or a header that is wrong costs is a
@@ -106,8 +114,8 @@ void NetTransmitter::OnSent(Frame* frame, int32_t result) {
 void NetTransmitter::Complete(Frame* frame) {
   if (queue_ != nullptr) {
     queue_->PushUsed(frame->chain.head, 0);
-    events_->OnUsed();
   }
+  events_->OnUsed();
   free_frames_.push_back(frame);
 }
 

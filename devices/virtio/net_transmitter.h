@@ -12,6 +12,7 @@
 #include "base/event_loop.h"
 #include "base/operation_group.h"
 #include "devices/virtio/descriptor_chain.h"
+#include "devices/virtio/frame_detour.h"
 #include "devices/virtio/net_config.h"
 #include "devices/virtio/net_events.h"
 #include "devices/virtio/net_metrics.h"
@@ -30,6 +31,9 @@ class NetTransmitter {
     // Frames with another source are counted.
     std::optional<MacAddress> mac;
     RateLimiterConfig rate_limiter;
+    // Is offered every frame before the TAP and the rate limiter. May be null; outlives the
+    // transmitter's use.
+    FrameDetour* detour = nullptr;
   };
 
   // `loop`, `io`, `metrics` and `events` outlive it. `io` is what the card cancels on a reset.
@@ -37,16 +41,17 @@ class NetTransmitter {
                  NetEvents* events);
 
   void Activate(std::unique_ptr<VirtQueue> queue) { queue_ = std::move(queue); }
+  // Takes nothing more; what is in flight goes on.
+  void Pause() { is_paused_ = true; }
+  void Resume() { is_paused_ = false; }
+  // Frames that the kernel has.
+  size_t in_flight_count() const { return frames_.size() - free_frames_.size(); }
   // Takes what the driver made available, up to a turn's share.
   void Process();
   // Whether Process would do something.
-  bool HasWork() const {
-    return queue_ != nullptr && !limiter_.is_blocked() && queue_->HasAvailable();
-  }
+  bool HasWork() const { return !IsHeldUp() && queue_->HasAvailable(); }
   // Asks the driver for a notification; false when there is work already.
-  bool RequestWakeup() {
-    return queue_ == nullptr || limiter_.is_blocked() || queue_->EnableNotification();
-  }
+  bool RequestWakeup() { return IsHeldUp() || queue_->EnableNotification(); }
   // Makes used frames visible; true when the driver wants an interrupt.
   bool Publish() { return queue_ != nullptr && queue_->Publish(); }
   // Gives the queue up: what is in flight is not answered any more.
@@ -57,8 +62,10 @@ class NetTransmitter {
   struct Frame {
     DescriptorChain chain;
     uint64_t size_bytes = 0;
+    int64_t start_us = 0;
   };
 
+  bool IsHeldUp() const { return queue_ == nullptr || is_paused_ || limiter_.is_blocked(); }
   // False when nothing more is to be taken now.
   bool ProcessNext();
   void Send(Frame* frame);
@@ -73,6 +80,7 @@ class NetTransmitter {
   NetEvents* const events_;
   // Null while inactive or broken.
   std::unique_ptr<VirtQueue> queue_;
+  bool is_paused_ = false;
   std::vector<std::unique_ptr<Frame>> frames_;
   std::vector<Frame*> free_frames_;
   RateLimiter limiter_;

@@ -18,13 +18,13 @@ namespace {
 
 constexpr int16_t kFlags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
 
-absl::Status CheckName(const std::string& name) {
+absl::Status CheckName(const std::string& name, Tap::Missing missing) {
   if (name.empty() || name.size() >= IFNAMSIZ) {
     return absl::InvalidArgumentError(
         absl::StrCat("a network interface's name has 1 to ", IFNAMSIZ - 1, " bytes"));
   }
   // TUNSETIFF would make one, if it may, and take it away again at the end.
-  if (if_nametoindex(name.c_str()) == 0) {
+  if (missing == Tap::Missing::kIsError && if_nametoindex(name.c_str()) == 0) {
     return absl::NotFoundError(absl::StrCat("there is no network interface '", name,
                                             "' (ip tuntap add dev ", name, " mode tap makes one)"));
   }
@@ -35,15 +35,11 @@ absl::Status AttachError(const std::string& name, int error) {
   const absl::Status status = ErrnoError(absl::StrCat("TUNSETIFF ", name), error);
   switch (error) {
     case EBUSY:
-      return absl::Status(status.code(), absl::StrCat(status.message(),
-                                                      " (in use by another "
-                                                      "process)"));
+      return AddHint(status, "in use by another process");
     case EINVAL:
-      return absl::Status(status.code(),
-                          absl::StrCat(status.message(), " (it is no TAP of one queue)"));
+      return AddHint(status, "it is no TAP of one queue");
     case EPERM:
-      return absl::Status(status.code(),
-                          absl::StrCat(status.message(), " (it belongs to another user)"));
+      return AddHint(status, "it belongs to another user");
     default:
       return status;
   }
@@ -51,8 +47,8 @@ absl::Status AttachError(const std::string& name, int error) {
 
 }  // namespace
 
-absl::StatusOr<Tap> Tap::Open(const std::string& name) {
-  RETURN_IF_ERROR(CheckName(name));
+absl::StatusOr<Tap> Tap::Open(const std::string& name, Missing missing) {
+  RETURN_IF_ERROR(CheckName(name, missing));
   ASSIGN_OR_RETURN(OwnedFd fd, OwnedFd::Open("/dev/net/tun", O_RDWR));
   ifreq request = {};
   std::memcpy(request.ifr_name, name.data(), name.size());
@@ -86,6 +82,11 @@ absl::StatusOr<Tap> Tap::Adopt(OwnedFd fd) {
   Tap tap(std::move(fd), request.ifr_name, true);
   RETURN_IF_ERROR(tap.SetUp());
   return tap;
+}
+
+absl::StatusOr<Tap> Tap::Duplicate() const {
+  ASSIGN_OR_RETURN(OwnedFd fd, fd_.Duplicate());
+  return Tap(std::move(fd), name_, has_offloads_);
 }
 
 absl::Status Tap::SetUp() const {

@@ -20,10 +20,17 @@ class Tap {
   // struct virtio_net_hdr_v1.
   static constexpr uint32_t kHeaderBytes = 12;
 
-  // Attaches to the existing single-queue TAP `name`. Errors: NotFound when there is none of that
-  // name; InvalidArgument when it is too long or no TAP of one queue; "TUNSETIFF NAME: reason",
-  // with ResourceExhausted or Unavailable for one that is in use.
-  static absl::StatusOr<Tap> Open(const std::string& name);
+  // What Open does about a name that no interface has.
+  enum class Missing {
+    kIsError,
+    kIsCreated,  // for as long as it is open, where the process may (CAP_NET_ADMIN)
+  };
+
+  // Attaches to the single-queue TAP `name`. Errors: NotFound when there is none of that name;
+  // InvalidArgument when it is too long or no TAP of one queue; "TUNSETIFF NAME: reason", with
+  // ResourceExhausted or Unavailable for one that is in use, PermissionDenied for one that the
+  // process may not use or create.
+  static absl::StatusOr<Tap> Open(const std::string& name, Missing missing);
   // Takes over a descriptor that somebody else attached, with IFF_TAP, IFF_NO_PI and IFF_VNET_HDR.
   // InvalidArgument when it is none such.
   static absl::StatusOr<Tap> Adopt(OwnedFd fd);
@@ -31,6 +38,9 @@ class Tap {
   // Any descriptor that moves one frame, header included, with each read and write, such as a
   // datagram socket; without offloads.
   static Tap ForPackets(OwnedFd fd) { return Tap(std::move(fd), "packets", false); }
+
+  // The same attachment under a descriptor of its own: only one of the two is to be used.
+  absl::StatusOr<Tap> Duplicate() const;
 
   // What the guest takes: the kernel's TUN_F_* bits. Zero for plain frames with complete checksums.
   absl::Status SetOffload(uint32_t tun_features) const;

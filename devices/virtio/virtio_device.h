@@ -57,6 +57,13 @@ class VirtioDevice {
   // Completes what was started, takes nothing more, makes acknowledged writes durable where the
   // device promises that, and then runs `done`, never inside this call. For the end of the VM.
   virtual void Quiesce(absl::AnyInvocable<void()> done) = 0;
+  // Completes what was started, takes nothing more, and then runs `done`, never inside this call:
+  // from there until Resume the device touches no guest memory. Nothing is lost, whether it is
+  // active or not. The driver stands still meanwhile.
+  virtual void Pause(absl::AnyInvocable<void()> done) = 0;
+  // Goes on, and looks for what came meanwhile. Ends a Pause that is not done yet, whose `done` is
+  // destroyed. Harmless when not paused.
+  virtual void Resume() = 0;
 
  protected:
   VirtioTransport* transport() { return transport_; }

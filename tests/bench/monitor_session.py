@@ -13,7 +13,7 @@ REALTIME_PRIORITY = 1
 
 class Mayfly:
     name = 'mayfly'
-    vcpu_thread = 'vcpu 0'
+    vcpu_thread = 'fc_vcpu 0'
 
     def __init__(self, program):
         self.program = program

@@ -47,6 +47,11 @@ class RecordingVirtioDevice : public VirtioDevice {
     }
   }
   void Quiesce(absl::AnyInvocable<void()> done) override { loop_->Post(std::move(done)); }
+  void Pause(absl::AnyInvocable<void()> done) override {
+    events.emplace_back("pause");
+    loop_->Post(std::move(done));
+  }
+  void Resume() override { events.emplace_back("resume"); }
 
   // Ends the Deactivate that `holds_io` left unfinished.
   void FinishIo() { loop_->Post(std::move(deactivated_)); }

@@ -18,6 +18,7 @@
   }
 
 MAYFLY_TEST_GUEST(boot_timer)
+MAYFLY_TEST_GUEST(count_for_ever)
 MAYFLY_TEST_GUEST(dirty_three_pages)
 MAYFLY_TEST_GUEST(disk_sector_to_serial)
 MAYFLY_TEST_GUEST(irq4_handler)

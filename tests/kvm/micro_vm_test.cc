@@ -3,6 +3,7 @@
 #include "vmm/micro_vm.h"
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -147,6 +148,25 @@ TEST_F(MicroVmTest, MissingTapIsNamed) {
               testing::HasSubstr("card: there is no network interface 'mayfly-none'"));
 }
 
+// A start that failed for another reason can be tried again with the file that is open.
+TEST_F(MicroVmTest, UsesAFileThatIsOpenAlready) {
+  std::vector<uint8_t> image(512, '.');
+  const std::string text = "sector";
+  std::copy(text.begin(), text.end(), image.begin());
+  std::optional<TemporaryFile> disk(image);
+  const auto file = BackingFile::Open({.path = disk->path()});
+  ASSERT_TRUE(file.ok());
+  disk.reset();
+  MicroVmConfig config;
+  config.disks.push_back(
+      {.name = "disk", .options = {.file = {.path = "/nonexistent"}}, .file = &*file});
+  config.networks.push_back({.name = "card", .tap_name = "mayfly-none"});
+  EXPECT_FALSE(MakeVm(guests::disk_sector_to_serial(), config).ok());
+  config.networks.clear();
+  EXPECT_EQ(RunToEnd(guests::disk_sector_to_serial(), config).kind, VmEnd::Kind::kReset);
+  EXPECT_EQ(sink_.text(), "sectorR");
+}
+
 TEST_F(MicroVmTest, QuiesceEndsWithoutAndWithDevices) {
   std::vector<uint8_t> image(512);
   const TemporaryFile disk(image);
@@ -169,6 +189,54 @@ TEST_F(MicroVmTest, QuiesceEndsWithoutAndWithDevices) {
     ASSERT_TRUE(loop_->Run().ok());
     EXPECT_TRUE(is_quiet);
   }
+}
+
+// A guest that drives a disk and waits for its reset, stopped and let go all the while.
+TEST_F(MicroVmTest, PausesAndResumesAtAnyMoment) {
+  std::vector<uint8_t> image(512, '.');
+  const std::string text = "sector";
+  std::copy(text.begin(), text.end(), image.begin());
+  const TemporaryFile disk(image);
+  std::string printed;
+  for (int round = 0; round < 30; ++round) {
+    MicroVmConfig config;
+    config.vcpu_count = 2;
+    config.disks.push_back({.name = "disk", .options = {.file = {.path = disk.path()}}});
+    end_.reset();
+    ASSERT_TRUE(MakeVm(guests::disk_sector_to_serial(), config).ok());
+    ASSERT_TRUE(vm_->Start().ok());
+    std::function<void()> pause = [&] {
+      vm_->Pause([&](const absl::Status& status) {
+        ASSERT_TRUE(status.ok()) << status;
+        ASSERT_TRUE(vm_->is_paused());
+        ASSERT_TRUE(vm_->Resume().ok());
+        pause();
+      });
+    };
+    pause();
+    ASSERT_TRUE(loop_->Run().ok());
+    vm_->Stop();
+    ASSERT_EQ(end_.value_or(VmEnd{}).kind, VmEnd::Kind::kReset);
+    printed += "sectorR";
+    ASSERT_EQ(sink_.text(), printed);
+    vm_.reset();
+  }
+}
+
+TEST_F(MicroVmTest, DisksAreExchangedAtOnceWhilePaused) {
+  const TemporaryFile disk(std::vector<uint8_t>(512));
+  MicroVmConfig config;
+  config.disks.push_back({.name = "disk", .options = {.file = {.path = disk.path()}}});
+  ASSERT_TRUE(MakeVm(guests::spin(), config).ok());
+  ASSERT_TRUE(vm_->Start().ok());
+  vm_->Pause([this](const absl::Status&) { loop_->Stop(); });
+  ASSERT_TRUE(loop_->Run().ok());
+  ASSERT_TRUE(vm_->is_paused());
+  std::vector<absl::Status> results;
+  vm_->ReopenDisks(
+      [&](const std::string&, const absl::Status& status) { results.push_back(status); });
+  EXPECT_THAT(results, testing::ElementsAre(absl::OkStatus()));
+  vm_->Stop();
 }
 
 TEST_F(MicroVmTest, RefusesWrongVcpuCounts) {

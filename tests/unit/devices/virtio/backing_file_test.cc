@@ -86,6 +86,21 @@ TEST(BackingFileTest, IsNotInheritedByOtherPrograms) {
   EXPECT_NE(fcntl(disk->fd(), F_GETFD) & FD_CLOEXEC, 0);
 }
 
+TEST(BackingFileTest, ADuplicateOutlivesTheOriginalAndHasTheSizeOfNow) {
+  const TemporaryFile file(std::vector<uint8_t>(4096));
+  auto disk = Open(file.path());
+  ASSERT_TRUE(disk.ok());
+  ASSERT_EQ(truncate(file.path().c_str(), 8192), 0);
+  const auto copy = disk->Duplicate();
+  ASSERT_TRUE(copy.ok()) << copy.status();
+  EXPECT_NE(copy->fd(), disk->fd());
+  EXPECT_EQ(copy->image_id(), disk->image_id());
+  EXPECT_EQ(copy->can_punch_holes(), disk->can_punch_holes());
+  disk = absl::UnknownError("closed");
+  EXPECT_EQ(copy->sector_count(), 16u);
+  EXPECT_NE(fcntl(copy->fd(), F_GETFD) & FD_CLOEXEC, 0);
+}
+
 TEST(BackingFileTest, DirectHasAWayThroughThePageCacheAsWell) {
   const TemporaryFile file(std::vector<uint8_t>(4096));
   const auto plain = Open(file.path());

@@ -34,7 +34,7 @@ class BlockConfigTest : public testing::Test {
 
   TemporaryFile file{std::vector<uint8_t>(3 * 512 + 100)};
   BackingFile disk = BackingFile::Open({.path = file.path()}).value();
-  std::vector<uint8_t> bytes = BlockConfigBytes(disk, 5);
+  std::vector<uint8_t> bytes = BlockConfigBytes(disk, {.queue_count = 5});
 };
 
 TEST_F(BlockConfigTest, HasEveryFieldInItsPlace) {

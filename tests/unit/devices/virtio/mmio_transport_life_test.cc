@@ -300,5 +300,16 @@ TEST_F(MmioTransportLifeTest, SurvivesResetsOfTwoVcpusAtOnce) {
   EXPECT_TRUE(device->active_queues.empty());
 }
 
+// The driver's last word before the vCPUs stood still is heeded before the device pauses.
+TEST_F(MmioTransportLifeTest, PauseActivatesFirstWhatTheDriverSetUp) {
+  ASSERT_TRUE(driver->Start(kFeatureVersion1));
+  bool is_paused = false;
+  transport->Pause([&] { is_paused = true; });
+  EXPECT_THAT(device->events, ElementsAre("activate", "notify 0", "notify 1", "notify 2", "pause"));
+  RunUntil([&] { return is_paused; });
+  transport->Resume();
+  EXPECT_EQ(device->events.back(), "resume");
+}
+
 }  // namespace
 }  // namespace mayfly

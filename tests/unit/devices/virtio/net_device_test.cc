@@ -31,7 +31,7 @@ class NetDeviceTest : public NetTest {
       // The loop, too, belongs to the thread that is in the network.
       CreateLoop();
       NetworkNamespace::AddTap("tap0");
-      auto tap = Tap::Open("tap0");
+      auto tap = Tap::Open("tap0", Tap::Missing::kIsError);
       ASSERT_TRUE(tap.ok()) << tap.status();
       StartNetOn(*std::move(tap), {.mac = kMac});
       network = NetworkNamespace::OpenInterface("tap0");

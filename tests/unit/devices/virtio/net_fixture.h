@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/owned_fd.h"
+#include "devices/virtio/frame_detour.h"
 #include "devices/virtio/net_config.h"
 #include "devices/virtio/net_device.h"
 #include "devices/virtio/tap.h"
@@ -32,16 +33,20 @@ class NetTest : public VirtioTest {
 
   // A card with every feature it offers but `without`.
   void StartNet(NetDeviceOptions options = {}, uint64_t without = 0,
-                uint16_t queue_size = kQueueMaxSize) {
+                uint16_t queue_size = kQueueMaxSize,
+                std::unique_ptr<FrameDetour> detour = nullptr) {
     std::array<int, 2> fds{-1, -1};
     ASSERT_EQ(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, fds.data()), 0);
     network = OwnedFd(fds[1]);
-    StartNetOn(Tap::ForPackets(OwnedFd(fds[0])), std::move(options), without, queue_size);
+    StartNetOn(Tap::ForPackets(OwnedFd(fds[0])), std::move(options), without, queue_size,
+               std::move(detour));
   }
   void StartNetOn(Tap tap, NetDeviceOptions options = {}, uint64_t without = 0,
-                  uint16_t queue_size = kQueueMaxSize) {
+                  uint16_t queue_size = kQueueMaxSize,
+                  std::unique_ptr<FrameDetour> detour = nullptr) {
     options.on_warning = [this](absl::string_view warning) { warnings.emplace_back(warning); };
-    auto created = std::make_unique<NetDevice>(loop.get(), std::move(tap), std::move(options));
+    auto created = std::make_unique<NetDevice>(loop.get(), std::move(tap), std::move(options),
+                                               std::move(detour));
     net = created.get();
     Attach(std::move(created), queue_size);
     StartWithRings(net->offered_features() & ~without);

@@ -7,11 +7,13 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <functional>
 #include <string>
 #include <utility>
 
 #include "base/owned_fd.h"
+#include "base/status.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/fakes/network_namespace.h"
@@ -30,8 +32,10 @@ OwnedFd Attach(const char* name, int flags) {
 }
 
 TEST(TapTest, RefusesNamesThatCannotBe) {
-  EXPECT_EQ(Tap::Open("").status().code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(Tap::Open("a-name-of-16-byt").status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(Tap::Open("", Tap::Missing::kIsError).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(Tap::Open("a-name-of-16-byt", Tap::Missing::kIsError).status().code(),
+            absl::StatusCode::kInvalidArgument);
 }
 
 TEST(TapTest, RefusesToAdoptWhatIsNoTap) {
@@ -43,10 +47,11 @@ TEST(TapTest, RefusesToAdoptWhatIsNoTap) {
 TEST(TapTest, AttachesOnceToATapThatExists) {
   const std::string reason = NetworkNamespace::Run([] {
     // Attaching makes one that is missing, which would be gone at the end.
-    EXPECT_EQ(Tap::Open("tap0").status().code(), absl::StatusCode::kNotFound);
+    EXPECT_EQ(Tap::Open("tap0", Tap::Missing::kIsError).status().code(),
+              absl::StatusCode::kNotFound);
     EXPECT_EQ(if_nametoindex("tap0"), 0u);
     NetworkNamespace::AddTap("tap0");
-    const auto tap = Tap::Open("tap0");
+    const auto tap = Tap::Open("tap0", Tap::Missing::kIsError);
     ASSERT_TRUE(tap.ok()) << tap.status();
     EXPECT_EQ(tap->name(), "tap0");
     EXPECT_EQ(fcntl(tap->fd(), F_GETFL) & O_NONBLOCK, 0);
@@ -57,9 +62,31 @@ TEST(TapTest, AttachesOnceToATapThatExists) {
     EXPECT_TRUE(tap->SetOffload(TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6).ok());
     EXPECT_TRUE(tap->SupportsOffload(TUN_F_CSUM));
     EXPECT_FALSE(tap->SupportsOffload(0x40000000));
-    const absl::Status busy = Tap::Open("tap0").status();
+    const absl::Status busy = Tap::Open("tap0", Tap::Missing::kIsError).status();
     EXPECT_FALSE(busy.ok());
     EXPECT_THAT(std::string(busy.message()), HasSubstr("in use"));
+  });
+  if (!reason.empty()) {
+    GTEST_SKIP() << reason;
+  }
+}
+
+TEST(TapTest, CreatesAMissingTapForAsLongAsADescriptorIsOpen) {
+  const std::string reason = NetworkNamespace::Run([] {
+    auto tap = Tap::Open("tap4", Tap::Missing::kIsCreated);
+    ASSERT_TRUE(tap.ok()) << tap.status();
+    EXPECT_NE(if_nametoindex("tap4"), 0u);
+    {
+      const auto copy = tap->Duplicate();
+      ASSERT_TRUE(copy.ok()) << copy.status();
+      EXPECT_NE(copy->fd(), tap->fd());
+      EXPECT_EQ(copy->name(), "tap4");
+      EXPECT_NE(fcntl(copy->fd(), F_GETFD) & FD_CLOEXEC, 0);
+      tap = absl::UnknownError("closed");
+      EXPECT_TRUE(copy->SetOffload(TUN_F_CSUM).ok());
+      EXPECT_NE(if_nametoindex("tap4"), 0u);
+    }
+    EXPECT_EQ(if_nametoindex("tap4"), 0u);
   });
   if (!reason.empty()) {
     GTEST_SKIP() << reason;
@@ -69,9 +96,11 @@ TEST(TapTest, AttachesOnceToATapThatExists) {
 TEST(TapTest, SaysWhatIsWrongWithAnInterface) {
   const std::string reason = NetworkNamespace::Run([] {
     NetworkNamespace::AddTap("tap1", IFF_MULTI_QUEUE);
-    const absl::Status status = Tap::Open("tap1").status();
+    const absl::Status status = Tap::Open("tap1", Tap::Missing::kIsError).status();
     EXPECT_THAT(std::string(status.message()), HasSubstr("no TAP of one queue"));
-    EXPECT_FALSE(Tap::Open("lo").ok());
+    EXPECT_EQ(ErrnoOf(status), EINVAL);
+    EXPECT_EQ(ErrnoOf(Tap::Open("tap1", Tap::Missing::kIsCreated).status()), EINVAL);
+    EXPECT_FALSE(Tap::Open("lo", Tap::Missing::kIsError).ok());
   });
   if (!reason.empty()) {
     GTEST_SKIP() << reason;

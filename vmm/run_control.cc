@@ -1,0 +1,176 @@
+// The order of pausing: vCPUs first, then devices; resuming is its reverse.
+
+#include "vmm/run_control.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/clock.h"
+#include "base/status.h"
+
+namespace mayfly {
+namespace {
+
+absl::Status NotRunningError() { return absl::FailedPreconditionError("the VM does not run"); }
+
+}  // namespace
+
+RunControl::RunControl(EventLoop* loop, int64_t pause_timeout_us)
+    : pause_timeout_us_(pause_timeout_us),
+      timeout_(loop, [this] { OnTimeout(); }),
+      progress_(loop, [this] { OnProgress(); }),
+      delivery_(loop, [this] { Deliver(); }) {}
+
+absl::Status RunControl::Start(std::span<const std::unique_ptr<Vcpu>> vcpus,
+                               std::span<const std::unique_ptr<VirtioSlot>> slots) {
+  RETURN_IF_ERROR(InstallVcpuKickHandler());
+  vcpus_ = vcpus;
+  slots_ = slots;
+  for (const std::unique_ptr<Vcpu>& vcpu : vcpus_) {
+    const absl::Status status = vcpu->Start();
+    if (!status.ok()) {
+      Stop();
+      return status;
+    }
+  }
+  state_ = State::kRunning;
+  return absl::OkStatus();
+}
+
+void RunControl::Pause(PauseDone done) {
+  switch (state_) {
+    case State::kCreated:
+    case State::kStopped:
+      outcomes_.push_back({std::move(done), NotRunningError()});
+      delivery_.Raise();
+      return;
+    case State::kPaused:
+      outcomes_.push_back({std::move(done), absl::OkStatus()});
+      delivery_.Raise();
+      return;
+    case State::kPausing:
+      waiting_.push_back(std::move(done));
+      return;
+    case State::kRunning:
+      break;
+  }
+  state_ = State::kPausing;
+  waiting_.push_back(std::move(done));
+  ++pause_number_;
+  for (const std::unique_ptr<Vcpu>& vcpu : vcpus_) {
+    vcpu->RequestPause();
+  }
+  timeout_.Set(MonotonicTimeUs() + pause_timeout_us_);
+  // They may all have ended, and then none says that it is parked.
+  progress_.Raise();
+}
+
+void RunControl::OnProgress() {
+  if (state_ != State::kPausing || !std::all_of(vcpus_.begin(), vcpus_.end(), [](const auto& vcpu) {
+        return vcpu->IsParked();
+      })) {
+    return;
+  }
+  if (!is_pausing_devices_) {
+    PauseDevices();
+  }
+  if (std::none_of(is_device_busy_.begin(), is_device_busy_.end(),
+                   [](bool busy) { return busy; })) {
+    state_ = State::kPaused;
+    EndPause(absl::OkStatus());
+  }
+}
+
+void RunControl::PauseDevices() {
+  is_pausing_devices_ = true;
+  is_device_busy_.assign(slots_.size(), true);
+  for (size_t i = 0; i < slots_.size(); ++i) {
+    slots_[i]->transport().Pause([this, i, number = pause_number_] {
+      if (number == pause_number_ && is_pausing_devices_) {
+        is_device_busy_[i] = false;
+        progress_.Raise();
+      }
+    });
+  }
+}
+
+void RunControl::OnTimeout() {
+  std::string name;
+  for (size_t i = 0; i < vcpus_.size() && name.empty(); ++i) {
+    name = vcpus_[i]->IsParked() ? "" : absl::StrCat("vcpu ", i);
+  }
+  for (size_t i = 0; i < is_device_busy_.size() && name.empty(); ++i) {
+    name = is_device_busy_[i] ? absl::StrCat("virtio device ", i) : "";
+  }
+  LetGo();
+  EndPause(absl::DeadlineExceededError(
+      absl::StrCat(name, " did not come to rest in ", pause_timeout_us_ / 1'000, " ms")));
+}
+
+absl::Status RunControl::Resume() {
+  switch (state_) {
+    case State::kCreated:
+    case State::kStopped:
+      return NotRunningError();
+    case State::kRunning:
+      return absl::OkStatus();
+    case State::kPaused:
+      LetGo();
+      return absl::OkStatus();
+    case State::kPausing:
+      LetGo();
+      EndPause(absl::CancelledError("the VM was resumed"));
+      return absl::OkStatus();
+  }
+  return absl::OkStatus();
+}
+
+void RunControl::LetGo() {
+  state_ = State::kRunning;
+  for (const std::unique_ptr<VirtioSlot>& slot : slots_) {
+    slot->transport().Resume();
+  }
+  for (const std::unique_ptr<Vcpu>& vcpu : vcpus_) {
+    vcpu->Resume();
+  }
+}
+
+// A vCPU may wait for a device's reset, which this thread would do.
+void RunControl::Stop() {
+  const bool is_pausing = state_ == State::kPausing;
+  state_ = State::kStopped;
+  for (const std::unique_ptr<VirtioSlot>& slot : slots_) {
+    slot->transport().StopWaiting();
+  }
+  for (const std::unique_ptr<Vcpu>& vcpu : vcpus_) {
+    vcpu->RequestStop();
+  }
+  for (const std::unique_ptr<Vcpu>& vcpu : vcpus_) {
+    vcpu->Join();
+  }
+  if (is_pausing) {
+    EndPause(absl::CancelledError("the VM was stopped"));
+  }
+}
+
+void RunControl::EndPause(const absl::Status& status) {
+  timeout_.Cancel();
+  is_pausing_devices_ = false;
+  is_device_busy_.clear();
+  for (PauseDone& done : waiting_) {
+    outcomes_.push_back({std::move(done), status});
+  }
+  waiting_.clear();
+  delivery_.Raise();
+}
+
+// One may destroy this object.
+void RunControl::Deliver() {
+  for (Outcome& outcome : std::exchange(outcomes_, {})) {
+    outcome.done(std::move(outcome.status));
+  }
+}
+
+}  // namespace mayfly
