@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <optional>
 #include <set>
 #include <utility>
 #include <vector>
@@ -97,8 +98,9 @@ std::function<absl::Status(absl::string_view)> SetNumber(T& target, uint64_t min
   };
 }
 
-std::function<absl::Status(absl::string_view)> SetLimit(TokenBucketConfig& target) {
-  return [&target](absl::string_view text) -> absl::Status {
+std::function<absl::Status(absl::string_view)> SetLimit(std::optional<TokenBucketConfig>& limit) {
+  return [&limit](absl::string_view text) -> absl::Status {
+    TokenBucketConfig& target = limit.emplace();
     const std::vector<absl::string_view> parts = absl::StrSplit(text, '/');
     if (parts.size() > 3) {
       return absl::InvalidArgumentError(
@@ -139,54 +141,56 @@ absl::Status SetId(absl::string_view value, std::string& id) {
 
 }  // namespace
 
-absl::StatusOr<DiskConfig> ParseDiskFlag(absl::string_view text) {
-  DiskConfig disk;
-  BlockDeviceOptions& options = disk.options;
-  // Who starts a VM by hand expects his guest's fsync to count.
-  options.cache_type = CacheType::kWriteback;
-  options.queue_count = 0;
+absl::StatusOr<DriveConfig> ParseDiskFlag(absl::string_view text) {
+  // Who starts a VM by hand expects his guest's fsync to count, and holes where he deleted.
+  DriveConfig drive = {.cache_type = CacheType::kWriteback, .discard = true, .num_queues = 0};
+  RateLimiterUpdate limits;
   RETURN_IF_ERROR(ApplySettings(
-      text, {{"path", true, SetText(options.file.path)},
-             {"ro", false, SetTo(options.file.is_read_only, true)},
-             {"direct", false, SetTo(options.file.is_direct, true)},
-             {"nodiscard", false, SetTo(options.allows_discard, false)},
-             {"id", true, [&](absl::string_view value) { return SetId(value, options.serial); }},
-             {"queues", true, SetNumber(options.queue_count, 1, layout::kMaxVcpus)},
-             {"bandwidth", true, SetLimit(options.rate_limiter.bandwidth)},
-             {"ops", true, SetLimit(options.rate_limiter.ops)},
+      text, {{"path", true, SetText(drive.path_on_host.emplace())},
+             {"ro", false, SetTo(drive.is_read_only, true)},
+             {"direct", false, SetTo(drive.direct, true)},
+             {"nodiscard", false, SetTo(drive.discard, false)},
+             {"id", true, [&](absl::string_view value) { return SetId(value, drive.serial); }},
+             {"queues", true, SetNumber(drive.num_queues, 1, layout::kMaxVcpus)},
+             {"bandwidth", true, SetLimit(limits.bandwidth)},
+             {"ops", true, SetLimit(limits.ops)},
              {"cache", true,
-              [&](absl::string_view value) { return SetCacheType(value, options.cache_type); }}}));
-  if (options.file.path.empty()) {
+              [&](absl::string_view value) { return SetCacheType(value, drive.cache_type); }}}));
+  if (drive.path_on_host->empty()) {
     return absl::InvalidArgumentError("'path' is missing");
   }
-  disk.name = absl::StrCat("disk ", options.serial.empty() ? options.file.path : options.serial);
-  return disk;
+  drive.rate_limiter = limits;
+  drive.drive_id = absl::StrCat("disk ", drive.serial.empty() ? *drive.path_on_host : drive.serial);
+  return drive;
 }
 
-absl::StatusOr<NetworkConfig> ParseNetFlag(absl::string_view text) {
-  NetworkConfig network;
-  NetDeviceOptions& options = network.options;
+absl::StatusOr<NetworkInterfaceConfig> ParseNetFlag(absl::string_view text) {
+  NetworkInterfaceConfig network;
+  RateLimiterUpdate rx;
+  RateLimiterUpdate tx;
   RETURN_IF_ERROR(ApplySettings(
-      text, {{"tap", true, SetText(network.tap_name)},
+      text, {{"tap", true, SetText(network.host_dev_name)},
              {"fd", true, SetNumber(network.tap_fd, 3, std::numeric_limits<int>::max())},
              {"mac", true,
               [&](absl::string_view value) -> absl::Status {
-                ASSIGN_OR_RETURN(options.mac, ParseMacAddress(value));
+                ASSIGN_OR_RETURN(network.guest_mac, ParseMacAddress(value));
                 return absl::OkStatus();
               }},
-             {"mtu", true, SetNumber(options.mtu.emplace(), kNetMinMtu, 65535)},
-             {"rx-bandwidth", true, SetLimit(options.rx_rate_limiter.bandwidth)},
-             {"rx-ops", true, SetLimit(options.rx_rate_limiter.ops)},
-             {"tx-bandwidth", true, SetLimit(options.tx_rate_limiter.bandwidth)},
-             {"tx-ops", true, SetLimit(options.tx_rate_limiter.ops)}}));
-  if (*options.mtu == 0) {
-    options.mtu.reset();
+             {"mtu", true, SetNumber(network.mtu.emplace(), kNetMinMtu, 65535)},
+             {"rx-bandwidth", true, SetLimit(rx.bandwidth)},
+             {"rx-ops", true, SetLimit(rx.ops)},
+             {"tx-bandwidth", true, SetLimit(tx.bandwidth)},
+             {"tx-ops", true, SetLimit(tx.ops)}}));
+  if (*network.mtu == 0) {
+    network.mtu.reset();
   }
-  if (network.tap_name.empty() == (network.tap_fd < 0)) {
+  if (network.host_dev_name.empty() == (network.tap_fd < 0)) {
     return absl::InvalidArgumentError("needs either 'tap' or 'fd'");
   }
-  network.name = network.tap_fd < 0 ? absl::StrCat("network card on ", network.tap_name)
-                                    : absl::StrCat("network card on fd ", network.tap_fd);
+  network.rx_rate_limiter = rx;
+  network.tx_rate_limiter = tx;
+  network.iface_id = network.tap_fd < 0 ? absl::StrCat("network card on ", network.host_dev_name)
+                                        : absl::StrCat("network card on fd ", network.tap_fd);
   return network;
 }
 

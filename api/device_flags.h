@@ -7,7 +7,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "vmm/micro_vm.h"
+#include "api/drive_config.h"
+#include "api/network_interface_config.h"
 
 namespace mayfly {
 
@@ -17,11 +18,11 @@ namespace mayfly {
 // [,bandwidth=LIMIT][,ops=LIMIT]". LIMIT is AMOUNT[/REFILL_MS[/BURST]]: bytes or operations in each
 // REFILL_MS (1000 when left out), and BURST more once. Two commas stand for one in a value.
 // InvalidArgument that names the setting.
-absl::StatusOr<DiskConfig> ParseDiskFlag(absl::string_view text);
+absl::StatusOr<DriveConfig> ParseDiskFlag(absl::string_view text);
 
 // What --net says: "tap=NAME|fd=N[,mac=MAC][,mtu=N][,rx-bandwidth=LIMIT][,rx-ops=LIMIT]
 // [,tx-bandwidth=LIMIT][,tx-ops=LIMIT]".
-absl::StatusOr<NetworkConfig> ParseNetFlag(absl::string_view text);
+absl::StatusOr<NetworkInterfaceConfig> ParseNetFlag(absl::string_view text);
 
 }  // namespace mayfly
 

@@ -2,7 +2,9 @@
 
 #include "api/run_options.h"
 
+#include <map>
 #include <set>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -65,14 +67,26 @@ std::function<absl::Status(absl::string_view)> SetTrue(bool& target) {
 void SetRoot(RunOptions& options) {
   if (!options.has_command_line && !options.initrd_path && !options.disks.empty()) {
     absl::StrAppend(&options.command_line, " root=/dev/vda ",
-                    options.disks.front().options.file.is_read_only ? "ro" : "rw");
+                    options.disks.front().is_read_only ? "ro" : "rw");
+  }
+}
+
+// A disk or card given twice is two of them.
+template <typename T>
+void MakeNamesUnique(std::vector<T>& devices, std::string T::*name) {
+  std::map<std::string, int> counts;
+  for (T& device : devices) {
+    const int count = ++counts[device.*name];
+    if (count > 1) {
+      absl::StrAppend(&(device.*name), " (", count, ")");
+    }
   }
 }
 
 // Each card owns its descriptor: two would close it twice.
 absl::Status CheckTapDescriptors(const RunOptions& options) {
   std::set<int> seen;
-  for (const NetworkConfig& network : options.networks) {
+  for (const NetworkInterfaceConfig& network : options.networks) {
     if (network.tap_fd >= 0 && !seen.insert(network.tap_fd).second) {
       return absl::InvalidArgumentError(
           absl::StrCat("--net fd: ", network.tap_fd, " is given to two network cards"));
@@ -82,8 +96,8 @@ absl::Status CheckTapDescriptors(const RunOptions& options) {
 }
 
 absl::Status SetQueueCounts(RunOptions& options) {
-  for (DiskConfig& disk : options.disks) {
-    uint16_t& queue_count = disk.options.queue_count;
+  for (DriveConfig& disk : options.disks) {
+    uint16_t& queue_count = disk.num_queues;
     if (queue_count > options.vcpu_count) {
       return absl::InvalidArgumentError(
           absl::StrCat("--disk queues: must be at most the number of vCPUs, ", options.vcpu_count));
@@ -158,6 +172,8 @@ absl::StatusOr<RunOptions> ParseRunOptions(std::span<const char* const> argument
   if (options.kernel_path.empty() && !options.wants_help) {
     return absl::InvalidArgumentError("--kernel is required");
   }
+  MakeNamesUnique(options.disks, &DriveConfig::drive_id);
+  MakeNamesUnique(options.networks, &NetworkInterfaceConfig::iface_id);
   RETURN_IF_ERROR(SetQueueCounts(options));
   RETURN_IF_ERROR(CheckTapDescriptors(options));
   SetRoot(options);

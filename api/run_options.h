@@ -10,8 +10,9 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "api/drive_config.h"
+#include "api/network_interface_config.h"
 #include "vmm/guest_ram.h"
-#include "vmm/micro_vm.h"
 
 namespace mayfly {
 
@@ -26,8 +27,8 @@ struct RunOptions {
   uint64_t memory_mib = 128;
   uint32_t vcpu_count = 1;
   HugePages huge_pages = HugePages::kNone;
-  std::vector<DiskConfig> disks;
-  std::vector<NetworkConfig> networks;
+  std::vector<DriveConfig> disks;
+  std::vector<NetworkInterfaceConfig> networks;
   bool has_boot_timer = false;
   bool shows_timings = false;
 };

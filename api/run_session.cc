@@ -8,14 +8,13 @@
 #include <cstdio>
 
 #include "absl/strings/str_cat.h"
+#include "api/fault.h"
 #include "base/clock.h"
 #include "base/status.h"
 
 namespace mayfly {
 namespace {
 
-// How long the guest's last output may take to get to a reader that is slow.
-constexpr int64_t kFlushTimeoutUs = 1'000'000;
 constexpr int64_t kTimingsPollUs = 200;
 
 constexpr char kEscapeHelp[] =
@@ -30,23 +29,22 @@ void PrintError(absl::string_view text) {
 }  // namespace
 
 absl::StatusOr<int> RunSession::Run() {
-  ASSIGN_OR_RETURN(BootSource boot, OpenBootSource());
-  timeline_->Mark("open files");
   ASSIGN_OR_RETURN(loop_, EventLoop::Create({}));
   ASSIGN_OR_RETURN(signals_,
-                   SignalWatch::Create(loop_.get(), [this](int signal) { OnSignal(signal); }));
+                   SignalWatch::Create(loop_.get(), {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1},
+                                       [this](int signal) { OnSignal(signal); }));
   timeline_->Mark("event loop");
-  RETURN_IF_ERROR(CreateVm(std::move(boot)));
-  RETURN_IF_ERROR(OpenConsole());
-  timeline_->Mark("console");
-  RETURN_IF_ERROR(vm_->Start());
+  CreateController();
+  RETURN_IF_ERROR(Configure());
+  timeline_->Mark("open files");
+  RETURN_IF_ERROR(Carry(InstanceStart()));
   if (options_.shows_timings) {
     timings_timer_ = std::make_unique<Timer>(loop_.get(), [this] { ShowTimings(); });
     timings_timer_->Set(MonotonicTimeUs() + kTimingsPollUs);
   }
   const absl::Status status = loop_->Run();
-  vm_->Stop();
-  terminal_.reset();
+  controller_->vm()->Stop();
+  controller_->console()->RestoreTerminal();
   RETURN_IF_ERROR(status);
   if (!message_.empty()) {
     PrintError(message_);
@@ -54,67 +52,51 @@ absl::StatusOr<int> RunSession::Run() {
   return exit_status_;
 }
 
-absl::StatusOr<BootSource> RunSession::OpenBootSource() const {
-  auto command_line = KernelCommandLine::Parse(options_.command_line);
-  if (!command_line.ok()) {
-    return Annotate(command_line.status(), "--cmdline");
-  }
-  RETURN_IF_ERROR(Annotate(command_line->Append("pci=off"), "--cmdline"));
-  auto kernel = ImageFile::Open(options_.kernel_path);
-  if (!kernel.ok()) {
-    return Annotate(kernel.status(), "--kernel");
-  }
-  BootSource boot = {.kernel = *std::move(kernel), .command_line = *std::move(command_line)};
-  if (options_.initrd_path) {
-    auto initrd = ImageFile::Open(*options_.initrd_path);
-    if (!initrd.ok()) {
-      return Annotate(initrd.status(), "--initrd");
-    }
-    boot.initrd = *std::move(initrd);
-  }
-  return boot;
-}
-
-// Takes the files: once they are in guest memory, nothing of them is to stay open or mapped here.
-absl::Status RunSession::CreateVm(BootSource boot) {
-  output_ = std::make_unique<SerialOutput>(
-      loop_.get(),
-      SerialOutput::Options{.fd = STDOUT_FILENO, .on_broken = [this](const absl::Status& status) {
-                              OnOutputBroken(status);
-                            }});
-  const MicroVmConfig config = {
-      .ram = {.size_bytes = options_.memory_mib << 20, .huge_pages = options_.huge_pages},
-      .vcpu_count = options_.vcpu_count,
-      .disks = options_.disks,
-      .networks = options_.networks,
+void RunSession::CreateController() {
+  VmController::Options options = {
       .has_boot_timer = options_.has_boot_timer,
+      // A console of a person: what was started by hand is timed from the program's start.
+      .boot_start = BootTimer::Start{.monotonic_us = timeline_->start_us()},
+      .console = {
+          .input = Console::Input::kEverything,
+          .on_escape = [this](EscapeKey::Command command) { OnEscapeCommand(command); },
+          .on_input_end = [this](const absl::Status& status) { OnInputEnd(status); },
+          .on_output_broken = [this](const absl::Status& status) { OnOutputBroken(status); }},
+      .missing_tap = Tap::Missing::kIsError,
+      .observer = {.on_end = [this](const VmEnd& end) { OnVmEnd(end); },
+                   .on_boot_time = [](const BootTime& time) { PrintError(time.ToString()); },
+                   .on_warning = [](absl::string_view text) { PrintError(text); }},
   };
-  RETURN_IF_ERROR(Annotate(CheckGuestRamSize(config.ram), "--memory-mib"));
-  MicroVm::Observer observer = {
-      .on_end = [this](const VmEnd& end) { OnVmEnd(end); },
-      .on_boot_time = [](const BootTime& time) { PrintError(time.ToString()); },
-      .on_warning = [](absl::string_view text) { PrintError(text); },
-  };
-  ASSIGN_OR_RETURN(vm_, MicroVm::Create(config, boot, output_.get(), loop_.get(),
-                                        std::move(observer), *timeline_));
+  controller_ = std::make_unique<VmController>(
+      std::move(options), VmController::Environment{.loop = loop_.get(), .timeline = timeline_});
+}
+
+absl::Status RunSession::Configure() {
+  RETURN_IF_ERROR(
+      Annotate(Carry(PutMachineConfig{{.vcpu_count = static_cast<uint8_t>(options_.vcpu_count),
+                                       .mem_size_mib = options_.memory_mib,
+                                       .huge_pages = options_.huge_pages}}),
+               "--memory-mib"));
+  RETURN_IF_ERROR(Annotate(KernelCommandLine::Parse(options_.command_line).status(), "--cmdline"));
+  RETURN_IF_ERROR(Annotate(Carry(PutBootSource{{.kernel_image_path = options_.kernel_path,
+                                                .initrd_path = options_.initrd_path,
+                                                .boot_args = options_.command_line}}),
+                           options_.initrd_path ? "--kernel or --initrd" : "--kernel"));
+  for (const DriveConfig& disk : options_.disks) {
+    RETURN_IF_ERROR(Annotate(Carry(PutDrive{disk}), disk.drive_id));
+  }
+  for (const NetworkInterfaceConfig& network : options_.networks) {
+    RETURN_IF_ERROR(Annotate(Carry(PutNetworkInterface{network}), network.iface_id));
+  }
   return absl::OkStatus();
 }
 
-// A process in the background of a shell must not touch the terminal: it would be stopped.
-absl::Status RunSession::OpenConsole() {
-  SerialInput::Options options = {
-      .fd = STDIN_FILENO, .on_end = [this](const absl::Status& status) { OnInputEnd(status); }};
-  if (isatty(STDIN_FILENO) != 0) {
-    if (!IsForegroundTerminal(STDIN_FILENO)) {
-      return absl::OkStatus();
-    }
-    ASSIGN_OR_RETURN(terminal_, RawTerminal::Create(STDIN_FILENO));
-    escape_key_ = std::make_unique<EscapeKey>(
-        [this](EscapeKey::Command command) { OnEscapeCommand(command); });
-    options.filter = [this](std::span<uint8_t> bytes) { return escape_key_->Filter(bytes); };
-  }
-  input_ = std::make_unique<SerialInput>(loop_.get(), &vm_->serial(), std::move(options));
-  return absl::OkStatus();
+absl::Status RunSession::Carry(ApiRequest request) {
+  absl::Status status;
+  controller_->Execute(std::move(request), [&status](const absl::StatusOr<ApiReply>& reply) {
+    status = reply.status();
+  });
+  return status.ok() ? status : absl::Status(status.code(), CauseText(status));
 }
 
 void RunSession::OnVmEnd(const VmEnd& end) {
@@ -126,7 +108,7 @@ void RunSession::OnVmEnd(const VmEnd& end) {
 }
 
 void RunSession::ReopenDisks() {
-  vm_->ReopenDisks([](const std::string& name, const absl::Status& status) {
+  controller_->vm()->ReopenDisks([](const std::string& name, const absl::Status& status) {
     PrintError(status.ok() ? absl::StrCat(name, ": opened again")
                            : absl::StrCat(name, ": not opened again: ", status.message()));
   });
@@ -144,7 +126,7 @@ void RunSession::OnSignal(int signal) {
 }
 
 void RunSession::OnInputEnd(const absl::Status& status) {
-  if (terminal_ != nullptr && !status.ok()) {
+  if (controller_->console()->has_terminal() && !status.ok()) {
     Finish(kExitError, absl::StrCat("the terminal is gone: ", status.message()));
   } else if (!status.ok()) {
     PrintError(
@@ -153,7 +135,7 @@ void RunSession::OnInputEnd(const absl::Status& status) {
 }
 
 void RunSession::OnOutputBroken(const absl::Status& status) {
-  if (terminal_ != nullptr) {
+  if (controller_->console()->has_terminal()) {
     Finish(kExitError, absl::StrCat("the terminal is gone: ", status.message()));
   } else {
     PrintError(absl::StrCat("standard output: ", status.message(),
@@ -167,7 +149,8 @@ void RunSession::OnEscapeCommand(EscapeKey::Command command) {
       Finish(kExitOk, "");
       break;
     case EscapeKey::Command::kCtrlAltDel:
-      if (const absl::Status status = vm_->i8042().TriggerCtrlAltDel(); !status.ok()) {
+      if (const absl::Status status = controller_->vm()->i8042().TriggerCtrlAltDel();
+          !status.ok()) {
         PrintError(absl::StrCat("Ctrl-Alt-Del: ", status.message()));
       }
       break;
@@ -181,7 +164,7 @@ void RunSession::OnEscapeCommand(EscapeKey::Command command) {
 }
 
 void RunSession::ShowTimings() {
-  const int64_t first_run_us = vm_->first_run_us();
+  const int64_t first_run_us = controller_->vm()->first_run_us();
   if (first_run_us == 0) {
     timings_timer_->Set(MonotonicTimeUs() + kTimingsPollUs);
     return;
@@ -198,9 +181,7 @@ void RunSession::Finish(int exit_status, std::string message) {
   is_finishing_ = true;
   exit_status_ = exit_status;
   message_ = std::move(message);
-  vm_->Stop();
-  vm_->Quiesce(
-      [this] { output_->Flush(MonotonicTimeUs() + kFlushTimeoutUs, [this] { loop_->Stop(); }); });
+  controller_->Shutdown([this] { loop_->Stop(); });
 }
 
 }  // namespace mayfly

@@ -13,18 +13,15 @@
 #include "api/exit_status.h"
 #include "api/run_options.h"
 #include "api/signal_watch.h"
-#include "api/terminal.h"
+#include "api/vm_controller.h"
 #include "base/event_loop.h"
 #include "base/phase_timeline.h"
 #include "base/timer.h"
-#include "devices/serial_input.h"
-#include "devices/serial_output.h"
-#include "vmm/boot_source.h"
-#include "vmm/micro_vm.h"
 
 namespace mayfly {
 
-// Made, used and destroyed on the main thread, which becomes the loop thread.
+// Configures and starts the VM by the same requests as a client of the API. Made, used and
+// destroyed on the main thread, which becomes the loop thread.
 class RunSession {
  public:
   // `timeline` outlives the session.
@@ -38,9 +35,10 @@ class RunSession {
   absl::StatusOr<int> Run();
 
  private:
-  absl::StatusOr<BootSource> OpenBootSource() const;
-  absl::Status CreateVm(BootSource boot);
-  absl::Status OpenConsole();
+  void CreateController();
+  absl::Status Configure();
+  // Carries the request out, which no request here puts off.
+  absl::Status Carry(ApiRequest request);
 
   void OnVmEnd(const VmEnd& end);
   void ReopenDisks();
@@ -63,11 +61,7 @@ class RunSession {
   // In the order of their making; destroyed in reverse.
   std::unique_ptr<EventLoop> loop_;
   std::unique_ptr<SignalWatch> signals_;
-  std::unique_ptr<SerialOutput> output_;
-  std::unique_ptr<MicroVm> vm_;
-  std::unique_ptr<EscapeKey> escape_key_;
-  std::unique_ptr<SerialInput> input_;
-  std::unique_ptr<RawTerminal> terminal_;
+  std::unique_ptr<VmController> controller_;
   std::unique_ptr<Timer> timings_timer_;
 };
 

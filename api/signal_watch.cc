@@ -12,10 +12,10 @@
 namespace mayfly {
 
 absl::StatusOr<std::unique_ptr<SignalWatch>> SignalWatch::Create(
-    EventLoop* loop, std::function<void(int)> on_signal) {
+    EventLoop* loop, std::initializer_list<int> signals, std::function<void(int)> on_signal) {
   sigset_t mask;
   sigemptyset(&mask);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1}) {
+  for (const int signal : signals) {
     sigaddset(&mask, signal);
   }
   const int error = pthread_sigmask(SIG_BLOCK, &mask, nullptr);

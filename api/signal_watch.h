@@ -7,6 +7,7 @@
 
 #include <array>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <utility>
 
@@ -17,13 +18,14 @@
 
 namespace mayfly {
 
-// SIGTERM, SIGINT, SIGHUP, SIGQUIT and SIGUSR1, blocked for the calling thread and all it starts
-// later, so that the loop can leave in order. Make it before any other thread. SIGXFSZ and SIGPIPE
-// are ignored: a reader that went away is a write error.
+// Blocks them for the calling thread and all it starts later, so that the loop can leave in order.
+// Make it before any other thread. SIGXFSZ and SIGPIPE are ignored: a reader that went away is a
+// write error.
 class SignalWatch {
  public:
-  // `on_signal` gets each signal's number on the loop.
+  // `on_signal` gets the number of each of `signals` on the loop.
   static absl::StatusOr<std::unique_ptr<SignalWatch>> Create(EventLoop* loop,
+                                                             std::initializer_list<int> signals,
                                                              std::function<void(int)> on_signal);
   SignalWatch(const SignalWatch&) = delete;
   SignalWatch& operator=(const SignalWatch&) = delete;

@@ -20,6 +20,7 @@ constexpr std::array<int, 6> kFatalSignals = {SIGSEGV, SIGBUS, SIGABRT, SIGILL, 
 struct SavedModes {
   int fd = -1;
   struct termios modes = {};
+  volatile bool is_raw = false;
 };
 SavedModes g_saved;
 
@@ -30,7 +31,12 @@ void RestoreAndDie(int signal) {
   raise(signal);
 }
 
+bool g_has_own_handlers = false;
+
 void SetFatalHandlers(void (*handler)(int)) {
+  if (g_has_own_handlers) {
+    return;
+  }
   struct sigaction action = {};
   action.sa_handler = handler;
   action.sa_flags = static_cast<int>(SA_RESETHAND | SA_NODEFER);
@@ -58,12 +64,22 @@ absl::StatusOr<std::unique_ptr<RawTerminal>> RawTerminal::Create(int fd) {
     SetFatalHandlers(SIG_DFL);
     return error;
   }
+  g_saved.is_raw = true;
   return std::unique_ptr<RawTerminal>(new RawTerminal());
+}
+
+void LeaveFatalSignalsAlone() { g_has_own_handlers = true; }
+
+void RestoreTerminalInSignal() {
+  if (g_saved.is_raw) {
+    tcsetattr(g_saved.fd, TCSANOW, &g_saved.modes);
+  }
 }
 
 RawTerminal::~RawTerminal() {
   // A terminal that is gone has no modes to restore.
   (void)tcsetattr(g_saved.fd, TCSANOW, &g_saved.modes);
+  g_saved.is_raw = false;
   SetFatalHandlers(SIG_DFL);
 }
 

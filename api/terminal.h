@@ -12,7 +12,8 @@ namespace mayfly {
 // At most one at a time. While it lives, bytes arrive one by one, without echo, and Ctrl-C and the
 // like are bytes, too; output is left as it was, so that "\n" still starts a line. Restores the
 // modes in its destructor and when a fatal signal (SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGFPE,
-// SIGSYS) ends the process. SIGTERM and the like are the program's to catch; SIGKILL cannot be.
+// SIGSYS) ends the process, unless LeaveFatalSignalsAlone was called. SIGTERM and the like are the
+// program's to catch; SIGKILL cannot be.
 class RawTerminal {
  public:
   // `fd` is a terminal whose foreground process group is ours; it stays open while the object
@@ -25,6 +26,13 @@ class RawTerminal {
  private:
   RawTerminal() = default;
 };
+
+// The program has handlers of fatal signals of its own, which call RestoreTerminalInSignal. Before
+// the first RawTerminal.
+void LeaveFatalSignalsAlone();
+// For those handlers: restores what a RawTerminal changed, if there is
+// one. Async-signal-safe.
+void RestoreTerminalInSignal();
 
 // Whether `fd` is a terminal that this process may read and change: not in the background of a
 // shell.

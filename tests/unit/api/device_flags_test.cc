@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "api/limiter_schema.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -13,16 +14,16 @@ namespace {
 TEST(DiskFlagTest, DefaultsAreADurableWritableDisk) {
   const auto disk = ParseDiskFlag("path=root.img");
   ASSERT_TRUE(disk.ok()) << disk.status();
-  EXPECT_EQ(disk->name, "disk root.img");
-  EXPECT_EQ(disk->options.file.path, "root.img");
-  EXPECT_FALSE(disk->options.file.is_read_only);
-  EXPECT_FALSE(disk->options.file.is_direct);
-  EXPECT_EQ(disk->options.cache_type, CacheType::kWriteback);
-  EXPECT_TRUE(disk->options.allows_discard);
-  EXPECT_EQ(disk->options.queue_count, 0u);
-  EXPECT_EQ(disk->options.serial, "");
-  EXPECT_FALSE(disk->options.rate_limiter.bandwidth.is_enabled());
-  EXPECT_FALSE(disk->options.rate_limiter.ops.is_enabled());
+  EXPECT_EQ(disk->drive_id, "disk root.img");
+  EXPECT_EQ(disk->path_on_host, "root.img");
+  EXPECT_FALSE(disk->is_read_only);
+  EXPECT_FALSE(disk->direct);
+  EXPECT_EQ(disk->cache_type, CacheType::kWriteback);
+  EXPECT_TRUE(disk->discard);
+  EXPECT_EQ(disk->num_queues, 0u);
+  EXPECT_EQ(disk->serial, "");
+  EXPECT_FALSE(LimiterConfigOf(disk->rate_limiter).bandwidth.is_enabled());
+  EXPECT_FALSE(LimiterConfigOf(disk->rate_limiter).ops.is_enabled());
 }
 
 TEST(DiskFlagTest, TakesEverySetting) {
@@ -30,19 +31,19 @@ TEST(DiskFlagTest, TakesEverySetting) {
       "ro,path=a,,b,direct,cache=Unsafe,id=data-1,queues=3,nodiscard,bandwidth=1048576/500/7,"
       "ops=100");
   ASSERT_TRUE(disk.ok()) << disk.status();
-  EXPECT_EQ(disk->name, "disk data-1");
-  EXPECT_EQ(disk->options.file.path, "a,b");
-  EXPECT_TRUE(disk->options.file.is_read_only);
-  EXPECT_TRUE(disk->options.file.is_direct);
-  EXPECT_EQ(disk->options.cache_type, CacheType::kUnsafe);
-  EXPECT_FALSE(disk->options.allows_discard);
-  EXPECT_EQ(disk->options.queue_count, 3u);
-  EXPECT_EQ(disk->options.serial, "data-1");
-  EXPECT_EQ(disk->options.rate_limiter.bandwidth.size, 1048576u);
-  EXPECT_EQ(disk->options.rate_limiter.bandwidth.refill_time_ms, 500u);
-  EXPECT_EQ(disk->options.rate_limiter.bandwidth.one_time_burst, 7u);
-  EXPECT_EQ(disk->options.rate_limiter.ops.size, 100u);
-  EXPECT_EQ(disk->options.rate_limiter.ops.refill_time_ms, 1000u);
+  EXPECT_EQ(disk->drive_id, "disk data-1");
+  EXPECT_EQ(disk->path_on_host, "a,b");
+  EXPECT_TRUE(disk->is_read_only);
+  EXPECT_TRUE(disk->direct);
+  EXPECT_EQ(disk->cache_type, CacheType::kUnsafe);
+  EXPECT_FALSE(disk->discard);
+  EXPECT_EQ(disk->num_queues, 3u);
+  EXPECT_EQ(disk->serial, "data-1");
+  EXPECT_EQ(disk->rate_limiter->bandwidth->size, 1048576u);
+  EXPECT_EQ(disk->rate_limiter->bandwidth->refill_time_ms, 500u);
+  EXPECT_EQ(disk->rate_limiter->bandwidth->one_time_burst, 7u);
+  EXPECT_EQ(disk->rate_limiter->ops->size, 100u);
+  EXPECT_EQ(disk->rate_limiter->ops->refill_time_ms, 1000u);
 }
 
 struct Refusal {
@@ -76,23 +77,23 @@ TEST(NetFlagTest, TakesEverySetting) {
   const auto net = ParseNetFlag(
       "tap=tap7,mac=06:00:AC:10:00:02,mtu=9000,rx-bandwidth=1,rx-ops=2,tx-bandwidth=3,tx-ops=4/5");
   ASSERT_TRUE(net.ok()) << net.status();
-  EXPECT_EQ(net->name, "network card on tap7");
-  EXPECT_EQ(net->tap_name, "tap7");
+  EXPECT_EQ(net->iface_id, "network card on tap7");
+  EXPECT_EQ(net->host_dev_name, "tap7");
   EXPECT_EQ(net->tap_fd, -1);
-  EXPECT_EQ(net->options.mac, (MacAddress{6, 0, 0xac, 0x10, 0, 2}));
-  EXPECT_EQ(net->options.mtu, 9000);
-  EXPECT_EQ(net->options.rx_rate_limiter.bandwidth.size, 1u);
-  EXPECT_EQ(net->options.rx_rate_limiter.ops.size, 2u);
-  EXPECT_EQ(net->options.tx_rate_limiter.bandwidth.size, 3u);
-  EXPECT_EQ(net->options.tx_rate_limiter.ops.refill_time_ms, 5u);
+  EXPECT_EQ(net->guest_mac, (MacAddress{6, 0, 0xac, 0x10, 0, 2}));
+  EXPECT_EQ(net->mtu, 9000);
+  EXPECT_EQ(net->rx_rate_limiter->bandwidth->size, 1u);
+  EXPECT_EQ(net->rx_rate_limiter->ops->size, 2u);
+  EXPECT_EQ(net->tx_rate_limiter->bandwidth->size, 3u);
+  EXPECT_EQ(net->tx_rate_limiter->ops->refill_time_ms, 5u);
 }
 
 TEST(NetFlagTest, WithoutMacAndMtuTheGuestHearsOfNone) {
   const auto net = ParseNetFlag("fd=9");
   ASSERT_TRUE(net.ok()) << net.status();
   EXPECT_EQ(net->tap_fd, 9);
-  EXPECT_EQ(net->options.mac, std::nullopt);
-  EXPECT_EQ(net->options.mtu, std::nullopt);
+  EXPECT_EQ(net->guest_mac, std::nullopt);
+  EXPECT_EQ(net->mtu, std::nullopt);
 }
 
 TEST(NetFlagTest, RefusalsNameTheSetting) {

@@ -67,12 +67,12 @@ TEST(RunOptionsTest, TakesDisksAndCardsInTheirOrder) {
                               "--net=tap=t0", "--disk=path=b,queues=2", "--net", "tap=t1"});
   ASSERT_TRUE(options.ok()) << options.status();
   ASSERT_EQ(options->disks.size(), 2u);
-  EXPECT_EQ(options->disks[0].options.file.path, "a");
-  EXPECT_EQ(options->disks[0].options.queue_count, 4u);
-  EXPECT_EQ(options->disks[1].options.file.path, "b");
-  EXPECT_EQ(options->disks[1].options.queue_count, 2u);
+  EXPECT_EQ(options->disks[0].path_on_host, "a");
+  EXPECT_EQ(options->disks[0].num_queues, 4u);
+  EXPECT_EQ(options->disks[1].path_on_host, "b");
+  EXPECT_EQ(options->disks[1].num_queues, 2u);
   ASSERT_EQ(options->networks.size(), 2u);
-  EXPECT_EQ(options->networks[1].tap_name, "t1");
+  EXPECT_EQ(options->networks[1].host_dev_name, "t1");
   EXPECT_EQ(options->command_line.find("root="), std::string::npos);
 }
 

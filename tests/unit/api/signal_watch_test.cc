@@ -17,14 +17,15 @@ TEST(SignalWatchTest, ReportsEachSignalOnTheLoop) {
   auto loop = EventLoop::Create({});
   ASSERT_TRUE(loop.ok()) << loop.status();
   std::vector<int> seen;
-  const auto watch = SignalWatch::Create(loop->get(), [&](int signal) {
-    seen.push_back(signal);
-    if (seen.size() == 1) {
-      kill(getpid(), SIGINT);
-    } else {
-      (*loop)->Stop();
-    }
-  });
+  const auto watch = SignalWatch::Create(loop->get(), {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1},
+                                         [&](int signal) {
+                                           seen.push_back(signal);
+                                           if (seen.size() == 1) {
+                                             kill(getpid(), SIGINT);
+                                           } else {
+                                             (*loop)->Stop();
+                                           }
+                                         });
   ASSERT_TRUE(watch.ok()) << watch.status();
   kill(getpid(), SIGTERM);
   ASSERT_TRUE((*loop)->Run().ok());

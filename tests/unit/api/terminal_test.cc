@@ -52,6 +52,8 @@ TEST_F(RawTerminalTest, IsRestoredWhenAFatalSignalEndsTheProcess) {
     const pid_t child = fork();
     ASSERT_GE(child, 0);
     if (child == 0) {
+      // Sanitizers have handlers of their own, which RawTerminal leaves alone.
+      signal(fatal, SIG_DFL);
       const auto terminal = RawTerminal::Create(slave_.get());
       raise(fatal);
       _exit(0);

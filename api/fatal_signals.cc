@@ -1,0 +1,102 @@
+// Everything in the handlers is async-signal-safe.
+
+#include "api/fatal_signals.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+
+#include "api/metrics_writer.h"
+#include "api/terminal.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "base/text_buffer.h"
+
+namespace mayfly {
+namespace {
+
+struct Exit {
+  int signal;
+  int status;
+};
+
+constexpr std::array kExits = {
+    Exit{SIGSYS, kExitSigsys},   Exit{SIGBUS, kExitSigbus},   Exit{SIGSEGV, kExitSigsegv},
+    Exit{SIGXFSZ, kExitSigxfsz}, Exit{SIGXCPU, kExitSigxcpu}, Exit{SIGHUP, kExitSighup},
+    Exit{SIGILL, kExitSigill},
+};
+
+std::atomic<uint64_t> g_sigpipe_count{0};
+
+void LogSignal(absl::string_view before, int first, absl::string_view between, int second,
+               absl::string_view end) {
+  std::array<char, 128> storage;
+  TextBuffer text(storage);
+  text.Append(before);
+  text.AppendNumber(first);
+  text.Append(between);
+  if (second >= 0) {
+    text.AppendNumber(second);
+  }
+  text.Append(end);
+  WriteLogInSignal(__FILE__, __LINE__, text.text());
+}
+
+void OnFatal(int signal, siginfo_t* info, void* /*context*/) {
+  if (signal == SIGSYS) {
+    LogSignal("Shutting down VM after intercepting a bad syscall (", info->si_syscall, "", -1,
+              ").");
+  } else {
+    LogSignal("Shutting down VM after intercepting signal ", signal, ", code ", info->si_code, ".");
+  }
+  RestoreTerminalInSignal();
+  MetricsWriter::WriteInSignal(signal);
+  for (const Exit& exit : kExits) {
+    if (exit.signal == signal) {
+      _exit(exit.status);
+    }
+  }
+}
+
+void OnAbort(int signal) {
+  RestoreTerminalInSignal();
+  MetricsWriter::WriteInSignal(signal);
+  ::signal(signal, SIG_DFL);
+  raise(signal);
+}
+
+void OnPipe(int signal, siginfo_t* info, void* /*context*/) {
+  g_sigpipe_count.fetch_add(1, std::memory_order_relaxed);
+  LogSignal("Received signal ", signal, ", code ", info->si_code, ".");
+}
+
+absl::Status Install(int signal, void (*handler)(int, siginfo_t*, void*), int flags) {
+  struct sigaction action = {};
+  action.sa_sigaction = handler;
+  action.sa_flags = SA_SIGINFO | flags;
+  if (sigaction(signal, &action, nullptr) != 0) {
+    return ErrnoError("sigaction");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status InstallFatalSignals() {
+  LeaveFatalSignalsAlone();
+  for (const Exit& exit : kExits) {
+    // The second of its kind, from within the handler, ends the process as it would have anyway.
+    RETURN_IF_ERROR(Install(exit.signal, OnFatal, static_cast<int>(SA_RESETHAND | SA_NODEFER)));
+  }
+  RETURN_IF_ERROR(Install(SIGPIPE, OnPipe, SA_RESTART));
+  if (::signal(SIGABRT, OnAbort) == SIG_ERR) {
+    return ErrnoError("signal");
+  }
+  return absl::OkStatus();
+}
+
+uint64_t SigpipeCount() { return g_sigpipe_count.load(std::memory_order_relaxed); }
+
+}  // namespace mayfly

@@ -1,0 +1,32 @@
+// MmdsSettings: which cards serve metadata and how, as /mmds/config sets it.
+
+#ifndef MAYFLY_API_MMDS_SETTINGS_H_
+#define MAYFLY_API_MMDS_SETTINGS_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "api/json_decoder.h"
+#include "devices/mmds/mmds_config.h"
+#include "nlohmann/json.hpp"
+
+namespace mayfly {
+
+// A plain value, as the user gave it.
+struct MmdsSettings {
+  MmdsConfig::Version version = MmdsConfig::Version::kV1;
+  std::vector<std::string> network_interfaces;
+  // The service's; MmdsConfig::kDefaultIpv4 when absent. 169.254.169.254 is 0xa9fea9fe.
+  std::optional<uint32_t> ipv4_address;
+  bool imds_compat = false;
+};
+
+const JsonObject<MmdsSettings>& MmdsSettingsSchema();
+
+nlohmann::ordered_json MmdsSettingsToJson(const MmdsSettings& config);
+
+}  // namespace mayfly
+
+#endif  // MAYFLY_API_MMDS_SETTINGS_H_

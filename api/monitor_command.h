@@ -1,0 +1,18 @@
+// The program without a command: Firecracker's command line.
+
+#ifndef MAYFLY_API_MONITOR_COMMAND_H_
+#define MAYFLY_API_MONITOR_COMMAND_H_
+
+#include <span>
+
+#include "base/phase_timeline.h"
+
+namespace mayfly {
+
+// Runs until the monitor ends. Returns the exit status (api/exit_status.h). `arguments` come after
+// the program's name; `timeline` began with the process. Main thread, once per process.
+int MonitorCommand(std::span<const char* const> arguments, PhaseTimeline& timeline);
+
+}  // namespace mayfly
+
+#endif  // MAYFLY_API_MONITOR_COMMAND_H_

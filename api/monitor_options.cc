@@ -1,0 +1,188 @@
+// The flags of the monitor.
+
+#include "api/monitor_options.h"
+
+#include <algorithm>
+#include <functional>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "api/flag_table.h"
+#include "base/status.h"
+
+namespace mayfly {
+namespace {
+
+using absl::string_view;
+
+constexpr size_t kIdMaxBytes = 64;
+
+template <typename... Parts>
+absl::Status Fault(const Parts&... parts) {
+  return absl::InvalidArgumentError(absl::StrCat(parts...));
+}
+
+std::function<absl::Status(string_view)> SetTo(bool& target, bool value) {
+  return [&target, value](string_view) {
+    target = value;
+    return absl::OkStatus();
+  };
+}
+
+template <typename T>
+std::function<absl::Status(string_view)> SetText(T& target) {
+  return [&target](string_view value) {
+    target = std::string(value);
+    return absl::OkStatus();
+  };
+}
+
+template <typename T>
+std::function<absl::Status(string_view)> SetNumber(T& target) {
+  return [&target](string_view value) {
+    uint64_t number = 0;
+    if (!absl::SimpleAtoi(value, &number)) {
+      return Fault("must be a decimal number, not '", value, "'");
+    }
+    target = number;
+    return absl::OkStatus();
+  };
+}
+
+// In the order a user meets them.
+std::vector<Flag> MonitorFlags(MonitorOptions& options) {
+  return {
+      {"--api-sock", "PATH",
+       absl::StrCat("Unix socket of the API (default ", kDefaultApiSocket,
+                    "); must not exist yet and stays when the monitor ends"),
+       SetText(options.api_socket)},
+      {"--id", "ID", "names the VM in logs and answers: 1 to 64 letters, digits and '-'",
+       SetText(options.id)},
+      {"--config-file", "PATH", "JSON file that configures the VM, which then starts at once",
+       SetText(options.config_file)},
+      {"--no-api", "", "no API socket; needs --config-file", SetTo(options.has_api, false)},
+      {"--metadata", "PATH", "JSON file with the metadata that a guest can read (MMDS)",
+       SetText(options.metadata_file)},
+      {"--boot-timer", "",
+       "log the time from the start to the guest's writing the byte 123 to address 0xC0000000",
+       SetTo(options.has_boot_timer, true)},
+      {"--log-path", "PATH", "file or FIFO for the log (default standard output)",
+       SetText(options.log_path)},
+      {"--level", "LEVEL", "Off, Error, Warn, Info, Debug or Trace (default Info)",
+       SetText(options.level)},
+      {"--show-level", "", "show the level in each line of the log",
+       SetTo(options.shows_level, true)},
+      {"--show-log-origin", "", "show source file and line in each line of the log",
+       SetTo(options.shows_log_origin, true)},
+      {"--module", "PREFIX", "log only what source files whose path starts so have to say",
+       SetText(options.module)},
+      {"--metrics-path", "PATH", "file or FIFO for metrics, a line of JSON each minute",
+       SetText(options.metrics_path)},
+      {"--no-seccomp", "", "install no system call filters", SetTo(options.has_seccomp, false)},
+      {"--seccomp-filter", "PATH", "filters to install in place of the built-in ones",
+       SetText(options.seccomp_filter)},
+      {"--http-api-max-payload-size", "BYTES",
+       absl::StrCat("largest body of a request (default ", kDefaultPayloadMaxBytes, ")"),
+       SetNumber(options.payload_max_bytes)},
+      {"--mmds-size-limit", "BYTES", "largest metadata (default: as the largest body)",
+       SetNumber(options.mmds_size_limit_bytes)},
+      {"--start-time-us", "US", "when the jailer started, on CLOCK_MONOTONIC",
+       SetNumber(options.start_time_us)},
+      {"--start-time-cpu-us", "US", "CPU time of the monitor before it started",
+       SetNumber(options.start_time_cpu_us)},
+      {"--parent-cpu-time-us", "US", "CPU time of the jailer",
+       SetNumber(options.parent_cpu_time_us)},
+      {"--enable-pci", "", "refused: devices are on virtio-mmio", SetTo(options.enables_pci, true)},
+      {"--version", "", "print the version", SetTo(options.wants_version, true)},
+      {"--snapshot-version", "", "print the version of the snapshot format",
+       SetTo(options.wants_snapshot_version, true)},
+      {"--describe-snapshot", "PATH", "print what a snapshot's state file holds",
+       SetText(options.describe_snapshot)},
+      {"--help", "", "print this text", SetTo(options.wants_help, true)},
+  };
+}
+
+absl::Status ApplyArguments(std::span<const char* const> arguments,
+                            const std::vector<Flag>& flags) {
+  std::set<string_view> seen;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    const string_view argument = arguments[i];
+    if (argument == "--") {
+      break;
+    }
+    const string_view name = argument == "-h" ? "--help" : argument;
+    const auto flag =
+        std::find_if(flags.begin(), flags.end(), [&](const Flag& one) { return one.name == name; });
+    if (flag == flags.end()) {
+      return Fault("Found argument '", absl::StripPrefix(argument, "--"),
+                   "' which wasn't expected, or isn't valid in this context.");
+    }
+    const string_view bare = absl::StripPrefix(name, "--");
+    if (!seen.insert(name).second) {
+      return Fault("The argument '", bare, "' was provided more than once.");
+    }
+    string_view value;
+    if (!flag->placeholder.empty()) {
+      if (i + 1 == arguments.size() || absl::StartsWith(arguments[i + 1], "--")) {
+        return Fault("The argument '", bare, "' requires a value, but none was supplied.");
+      }
+      value = arguments[++i];
+    }
+    const absl::Status status = flag->apply(value);
+    if (!status.ok()) {
+      return Fault("The argument '", bare, "' ", status.message(), ".");
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckTogether(const MonitorOptions& options) {
+  if (!options.has_api && !options.config_file) {
+    return Fault("Argument 'config-file' required, but not found.");
+  }
+  if (!options.has_seccomp && options.seccomp_filter) {
+    return Fault("Argument 'seccomp-filter' cannot be used together with argument 'no-seccomp'.");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+bool IsInstanceId(absl::string_view id) {
+  return !id.empty() && id.size() <= kIdMaxBytes && std::all_of(id.begin(), id.end(), [](char c) {
+    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-';
+  });
+}
+
+absl::StatusOr<MonitorOptions> ParseMonitorOptions(std::span<const char* const> arguments) {
+  MonitorOptions options;
+  RETURN_IF_ERROR(ApplyArguments(arguments, MonitorFlags(options)));
+  const bool only_asks = options.wants_help || options.wants_version ||
+                         options.wants_snapshot_version || options.describe_snapshot;
+  if (!only_asks) {
+    RETURN_IF_ERROR(CheckTogether(options));
+  }
+  return options;
+}
+
+std::string MonitorHelp() {
+  MonitorOptions unused;
+  return absl::StrCat(
+      "Usage: mayfly [OPTION]...\n"
+      "       mayfly run --kernel FILE [OPTION]...\n"
+      "Waits on a Unix socket for a client that configures and starts a micro-VM, by\n"
+      "Firecracker's HTTP API. 'mayfly run' boots one at once with its console on this terminal;\n"
+      "'mayfly run --help' lists its options.\n\n",
+      FlagTable(MonitorFlags(unused)).Help(),
+      "\nExit status: 0 when the guest reboots or powers off; 1 when the configuration, the host "
+      "or\na file refuses something or the guest cannot go on; 148 to 157 after a fatal signal; "
+      "152\nfor a wrong value and 153 for a wrong command line.\n");
+}
+
+}  // namespace mayfly

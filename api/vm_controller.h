@@ -1,0 +1,134 @@
+// VmController: the one VM of a monitor, from its configuration to its end.
+
+#ifndef MAYFLY_API_VM_CONTROLLER_H_
+#define MAYFLY_API_VM_CONTROLLER_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "api/api_request.h"
+#include "api/console.h"
+#include "api/metrics_writer.h"
+#include "api/monitor_metrics.h"
+#include "api/vm_resources.h"
+#include "base/event_loop.h"
+#include "base/phase_timeline.h"
+#include "devices/mmds/mmds.h"
+#include "vmm/micro_vm.h"
+
+namespace mayfly {
+
+// What a request that succeeded answers with.
+struct ApiReply {
+  // Empty for most.
+  std::string body;
+  std::string content_type = "application/json";
+};
+
+// Does what ApiRequests ask for, whoever asks: a client of the API, a configuration file, the
+// command line of `mayfly run`. Owned by the program; loop thread.
+class VmController {
+ public:
+  enum class State { kNotStarted, kRunning, kPaused };
+
+  // A failed request: the fault message. ResourceExhausted when metadata does not fit; everything
+  // else is InvalidArgument.
+  using Done = absl::AnyInvocable<void(absl::StatusOr<ApiReply>)>;
+
+  struct Options {
+    std::string id = "anonymous-instance";
+    bool has_boot_timer = false;
+    // What the boot timer counts from; InstanceStart when absent.
+    std::optional<BootTimer::Start> boot_start;
+    Console::Options console;
+    // What becomes of a network card whose TAP does not exist.
+    Tap::Missing missing_tap = Tap::Missing::kIsCreated;
+    // MicroVm::Observer's.
+    MicroVm::Observer observer;
+  };
+
+  // All of them outlive the controller. `loop` and `timeline` are a must; without the others there
+  // is no such service, and no request for it.
+  struct Environment {
+    EventLoop* loop = nullptr;
+    Mmds* mmds = nullptr;
+    MetricsWriter* metrics_writer = nullptr;
+    MonitorMetrics* metrics = nullptr;
+    PhaseTimeline* timeline = nullptr;
+  };
+
+  VmController(Options options, const Environment& environment)
+      : options_(std::move(options)), environment_(environment), resources_(options_.missing_tap) {}
+  VmController(const VmController&) = delete;
+  VmController& operator=(const VmController&) = delete;
+  // The VM prints to the console, and the console's input feeds the VM: in between is this order.
+  ~VmController() { DropVm(); }
+
+  // Carries the request out, or says why not; `done` runs once, inside this call or later. One
+  // request at a time.
+  void Execute(ApiRequest request, Done done);
+
+  // Stops the guest, completes its I/O and writes out what it printed; then `done`.
+  void Shutdown(absl::AnyInvocable<void()> done);
+
+  State state() const { return state_; }
+  // Null before the start.
+  MicroVm* vm() { return vm_.get(); }
+  const MicroVm* vm() const { return vm_.get(); }
+  Console* console() { return console_.get(); }
+  VmResources& resources() { return resources_; }
+
+ private:
+  absl::Status CheckPhase(const ApiRequest& request) const;
+
+  void Do(const GetInstanceInfo& request, Done done);
+  void Do(const GetVersion& request, Done done);
+  void Do(const GetVmConfig& request, Done done);
+  void Do(const GetMachineConfig& request, Done done);
+  void Do(const GetMmds& request, Done done);
+  void Do(const GetMetrics& request, Done done);
+  void Do(const PutBootSource& request, Done done);
+  void Do(const PutMachineConfig& request, Done done);
+  void Do(const PatchMachineConfig& request, Done done);
+  void Do(const PutCpuConfig& request, Done done);
+  void Do(const PutDrive& request, Done done);
+  void Do(const PatchDrive& request, Done done);
+  void Do(const PutNetworkInterface& request, Done done);
+  void Do(const PatchNetworkInterface& request, Done done);
+  void Do(const DeleteDevice& request, Done done);
+  void Do(const PutLogger& request, Done done);
+  void Do(const PutMetrics& request, Done done);
+  void Do(const PutMmdsConfig& request, Done done);
+  void Do(const PutMmds& request, Done done);
+  void Do(const PatchMmds& request, Done done);
+  void Do(const PutSerial& request, Done done);
+  void Do(const InstanceStart& request, Done done);
+  void Do(const FlushMetrics& request, Done done);
+  void Do(const SendCtrlAltDel& request, Done done);
+  void Do(const PatchVmState& request, Done done);
+
+  // On an error nothing of the VM is left.
+  absl::Status StartVm();
+  absl::Status BuildVm(MicroVmConfig config, const BootSource& boot);
+  void DropVm();
+  absl::Status AddMetadataService(MicroVmConfig& config) const;
+  void Pause(Done done);
+  void Resume(Done done);
+
+  const Options options_;
+  const Environment environment_;
+  State state_ = State::kNotStarted;
+  VmResources resources_;
+  SerialConfig serial_;
+  std::unique_ptr<Console> console_;
+  std::unique_ptr<MicroVm> vm_;
+};
+
+}  // namespace mayfly
+
+#endif  // MAYFLY_API_VM_CONTROLLER_H_
