@@ -46,6 +46,10 @@ class Guest:
                    "--memory-mib", str(memory_mib), "--vcpus", str(vcpus), "--disk", f"path={full_rootfs},ro"]
         command += [word for disk in disks for word in ("--disk", disk)]
         command += [word for net in nets for word in ("--net", net)]
+        self.spawn(command, **popen)
+
+    def spawn(self, command, **popen):
+        """Starts the monitor and begins to read what the guest prints."""
         self.errors = tempfile.TemporaryFile()
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
                                         **popen)
