@@ -107,6 +107,8 @@ void Run(FuzzedDataProvider& provider) {
       disk->Reopen(DiskPath(kind / 4 % 2), [](const absl::Status&) {});
     } else if (kind % 4 == 2) {
       disk->UpdateRateLimiter({.ops = TokenBucketConfig{.size = 1u + kind, .refill_time_ms = 1}});
+    } else if (kind % 8 == 4) {
+      disk->Pause([disk] { disk->Resume(); });
     } else if (kind % 4 == 3) {
       disk->UpdateRateLimiter({.bandwidth = TokenBucketConfig{}, .ops = TokenBucketConfig{}});
     }

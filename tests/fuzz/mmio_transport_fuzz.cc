@@ -55,6 +55,11 @@ class EchoDevice : public VirtioDevice {
     }
   }
 
+  void Pause(absl::AnyInvocable<void()> done) override {
+    VirtioGuest::Loop()->Post(std::move(done));
+  }
+  void Resume() override {}
+
   void Deactivate(absl::AnyInvocable<void()> done) override {
     MAYFLY_CHECK(is_active_);
     is_active_ = false;

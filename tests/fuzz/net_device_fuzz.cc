@@ -96,6 +96,8 @@ void Run(FuzzedDataProvider& provider) {
       card->UpdateReceiveLimiter({.ops = TokenBucketConfig{.size = step, .refill_time_ms = 1}});
     } else if (step % 8 == 6) {
       card->UpdateTransmitLimiter({.ops = TokenBucketConfig{.size = step, .refill_time_ms = 1}});
+    } else if (step % 8 == 4) {
+      card->Pause([card] { card->Resume(); });
     } else {
       network.TakeAll();
     }
