@@ -37,7 +37,8 @@ void GuestSlice::Fill(uint8_t value) const {
   }
 }
 
-absl::StatusOr<GuestMemory> GuestMemory::Create(std::vector<Region> regions, OwnedFd fd) {
+absl::StatusOr<GuestMemory> GuestMemory::Create(std::vector<Region> regions, OwnedFd fd,
+                                                Backing backing) {
   if (regions.empty()) {
     return absl::InvalidArgumentError("guest memory has no region");
   }
@@ -54,7 +55,25 @@ absl::StatusOr<GuestMemory> GuestMemory::Create(std::vector<Region> regions, Own
   }
   memory.regions_ = std::move(regions);
   memory.fd_ = std::move(fd);
+  memory.backing_ = memory.fd_.is_open() ? backing : Backing::kAnonymous;
   return memory;
+}
+
+void GuestMemory::TrackWrites(bool tracked) { written_ = PageSet(tracked ? page_count() : 0); }
+
+void GuestMemory::AddWritten(const uint8_t* data, uint64_t size_bytes) const {
+  uint64_t region_first = 0;
+  for (const Region& region : regions_) {
+    const uint8_t* start = region.mapping.data();
+    if (data >= start && data < start + region.mapping.size_bytes()) {
+      const auto offset_bytes = static_cast<uint64_t>(data - start);
+      const uint64_t first = offset_bytes / PageSet::kPageBytes;
+      const uint64_t last = (offset_bytes + size_bytes - 1) / PageSet::kPageBytes;
+      written_.AddRun({region_first + first, last - first + 1});
+      return;
+    }
+    region_first += region.mapping.size_bytes() / PageSet::kPageBytes;
+  }
 }
 
 absl::StatusOr<GuestSlice> GuestMemory::Resolve(GuestRange range) const {

@@ -15,6 +15,7 @@
 #include "base/guest_address.h"
 #include "base/mapping.h"
 #include "base/owned_fd.h"
+#include "base/page_set.h"
 
 namespace mayfly {
 
@@ -53,8 +54,9 @@ class GuestSlice {
   size_t size_bytes_ = 0;
 };
 
-// The guest's RAM: one host mapping per region, sorted, immutable once made, and safe to share
-// among threads. Owned by MicroVm; devices and loaders hold a reference.
+// The guest's RAM: one host mapping per region, sorted, immutable once made (but for what is
+// tracked of writes), and safe to share among threads. Owned by MicroVm; devices and loaders hold a
+// reference.
 //
 //   ASSIGN_OR_RETURN(GuestSlice slice, memory.Resolve({address, length}));
 //   ASSIGN_OR_RETURN(auto header, memory.ReadObject<BlockHeader>(address));
@@ -69,12 +71,19 @@ class GuestMemory {
     GuestRange range() const { return {start, mapping.size_bytes()}; }
   };
 
+  // What lies behind the mappings.
+  enum class Backing {
+    kAnonymous,   // private memory of this process alone
+    kShared,      // the file fd(), which has what the guest writes (a memfd)
+    kPrivateFile  // the file fd(), which never changes; what the guest writes is this process's
+  };
+
   GuestMemory() = default;
 
   // `regions` must be non-empty, sorted by start, without overlap or end past 2^64
-  // (InvalidArgument). `fd` is the file behind every region (a memfd), or empty for anonymous
-  // memory.
-  static absl::StatusOr<GuestMemory> Create(std::vector<Region> regions, OwnedFd fd);
+  // (InvalidArgument). `fd` is the file behind every region, or empty for anonymous memory.
+  static absl::StatusOr<GuestMemory> Create(std::vector<Region> regions, OwnedFd fd,
+                                            Backing backing = Backing::kShared);
 
   // The range as host memory when it lies wholly inside one region. OutOfRange otherwise. Length 0
   // is allowed inside a region and at its very end.
@@ -103,13 +112,35 @@ class GuestMemory {
 
   std::span<const Region> regions() const { return regions_; }
   uint64_t size_bytes() const { return size_bytes_; }
+  uint64_t page_count() const { return size_bytes_ / PageSet::kPageBytes; }
   // -1 for anonymous memory.
   int fd() const { return fd_.get(); }
+  Backing backing() const { return backing_; }
+
+  // What this process and the kernel on its behalf write past KVM, whose dirty log has only what
+  // vCPUs write. Loop thread only, all of them.
+  //
+  // From now on, or no longer.
+  void TrackWrites(bool tracked);
+  // Devices tell of what they wrote, when it is complete: a piece that Resolve gave. Cheap when
+  // nothing is tracked.
+  void MarkWritten(const uint8_t* data, uint64_t size_bytes) const {
+    if (written_.page_count() > 0 && size_bytes > 0) {
+      AddWritten(data, size_bytes);
+    }
+  }
+  // The pages marked since TrackWrites or the last ClearWritten; of 0 pages when not tracked.
+  const PageSet& written() const { return written_; }
+  void ClearWritten() { written_.Clear(); }
 
  private:
+  void AddWritten(const uint8_t* data, uint64_t size_bytes) const;
+
   std::vector<Region> regions_;
   OwnedFd fd_;
+  Backing backing_ = Backing::kAnonymous;
   uint64_t size_bytes_ = 0;
+  mutable PageSet written_;
 };
 
 }  // namespace mayfly

@@ -81,5 +81,28 @@ TEST(GuestMemoryTest, RefusesOverlappingUnsortedAndEmptyRegions) {
   EXPECT_FALSE(GuestMemory::Create({}, OwnedFd()).ok());
 }
 
+TEST(GuestMemoryTest, TracksNoWritesUnlessAsked) {
+  GuestMemory memory = MakeMemory();
+  memory.MarkWritten(memory.regions()[0].mapping.data(), 10);
+  EXPECT_EQ(memory.written().page_count(), 0u);
+  memory.TrackWrites(true);
+  EXPECT_EQ(memory.written(), PageSet(3));
+  memory.TrackWrites(false);
+  EXPECT_EQ(memory.written().page_count(), 0u);
+}
+
+TEST(GuestMemoryTest, CountsPagesWrittenOverAllRegions) {
+  GuestMemory memory = MakeMemory();
+  memory.TrackWrites(true);
+  memory.MarkWritten(memory.regions()[0].mapping.data() + kPage - 1, 2);
+  EXPECT_EQ(memory.written().NextRun(0), (PageRun{0, 2}));
+  memory.MarkWritten(memory.regions()[1].mapping.data() + 7, 0);
+  EXPECT_EQ(memory.written().Count(), 2u);
+  memory.MarkWritten(memory.regions()[1].mapping.data() + 7, 1);
+  EXPECT_EQ(memory.written().NextRun(0), (PageRun{0, 3}));
+  memory.ClearWritten();
+  EXPECT_EQ(memory.written(), PageSet(3));
+}
+
 }  // namespace
 }  // namespace mayfly
