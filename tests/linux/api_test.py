@@ -1,6 +1,7 @@
 """Linux guests of the API: metadata over both versions of the service while traffic runs, and changes of a running guest."""
 
 import os
+import pathlib
 import signal
 import subprocess
 import sys
@@ -36,13 +37,16 @@ class ApiGuest(linux.Guest):
         if response.status != 204:
             raise AssertionError(f"{method} {path}: {response}")
 
+    def complaints(self):
+        log = pathlib.Path(self.log_path)
+        return super().complaints() + (log.read_text(errors="replace") if log.exists() else "")
+
     def end(self):
         self.type("exit\n")
         status = self.process.wait(timeout=linux.ANSWER_S)
         self.reader.join()
-        self.api.close()
         if status != 0:
-            raise AssertionError(f"the monitor ended with status {status}: {self.said()}")
+            raise self.ended("not as it should")
 
 
 class ApiLinuxTest(linux.GuestTest):
@@ -57,6 +61,7 @@ class ApiLinuxTest(linux.GuestTest):
         guest = ApiGuest(self.folder, launcher)
         self.addCleanup(guest.errors.close)
         self.addCleanup(guest.kill)
+        self.addCleanup(guest.api.close)
         guest.do("PUT", "/machine-config", {"vcpu_count": 1, "mem_size_mib": 256})
         guest.do("PUT", "/boot-source", {"kernel_image_path": self.machine.vmlinux, "boot_args": linux.WORDS})
         guest.do("PUT", "/drives/rootfs", {"drive_id": "rootfs", "is_root_device": True, "is_read_only": True,

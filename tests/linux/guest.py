@@ -19,6 +19,8 @@ IN_BED = bool(os.environ.get("MAYFLY_TESTBED"))
 ANSWER_S = 120 if IN_BED else 60
 # What QEMU's interpreter, which the test bed is, does to a guest now and then (tests/testbed/README.md).
 BED_FAULTS = ("Oops: int3", "Fatal exception in interrupt")
+# The same, where the guest's kernel was still to say so: its monitor ends.
+BED_END = "KVM_EXIT_SHUTDOWN: triple fault"
 KERNEL_FAULTS = re.compile(r"BUG: |Oops: |Kernel panic|WARNING: CPU|general protection fault|blocked for more than")
 # Errors that the kernel reports for the faults that tests make are not wanted on the console that commands answer on.
 WORDS = f"{machine.COMMAND_LINE} loglevel=3 root=/dev/vda ro mayfly.batch"
@@ -55,6 +57,7 @@ class Guest:
                                         **popen)
         self.console = ""
         self.commands = 0
+        self.booted = False
         self.arrived = threading.Condition()
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
@@ -62,6 +65,7 @@ class Guest:
     def boot(self):
         self.wait_for("Mayfly guest: Linux")
         self.run("export PATH=/usr/sbin:/usr/bin:/sbin:/bin; stty -F /dev/ttyS0 -onlcr")
+        self.booted = True
 
     def _read(self):
         while data := self.process.stdout.read1(65536):
@@ -80,6 +84,12 @@ class Guest:
         """The end of both streams, for messages."""
         return f"\n--- console\n{self.console[-3000:]}\n--- monitor\n{self.complaints()}---"
 
+    def ended(self, what):
+        """The failure it is that the monitor ended; in the test bed a triple fault of a booted guest may be the bed's."""
+        status = self.process.wait()
+        fault_of_bed = IN_BED and self.booted and BED_END in self.complaints()
+        return (SilentGuest if fault_of_bed else AssertionError)(f"the monitor ended with {status}, {what}: {self.said()}")
+
     def wait_for(self, pattern, start=0, timeout_s=ANSWER_S):
         """Waits for `pattern` in the console's text from offset `start` on; returns the match."""
         deadline = time.monotonic() + timeout_s
@@ -89,7 +99,7 @@ class Guest:
                 if any(fault in self.console for fault in BED_FAULTS) and IN_BED:
                     raise SilentGuest(f"a fault of the test bed: {self.said()}")
                 if not self.reader.is_alive():
-                    raise AssertionError(f"the monitor ended with {self.process.wait()}, no {pattern!r}: {self.said()}")
+                    raise self.ended(f"no {pattern!r}")
                 if time.monotonic() > deadline:
                     raise SilentGuest(f"no {pattern!r} within {timeout_s} s: {self.said()}")
                 self.arrived.wait(0.5)
@@ -171,7 +181,7 @@ class Guest:
         self.reader.join()
         complaints = re.sub(r"(?m)^.*: opened again\n", "", self.complaints())
         if status != 0 or (quiet and complaints):
-            raise AssertionError(f"the monitor ended with status {status}: {self.said()}")
+            raise self.ended("not as it should")
         if fault := KERNEL_FAULTS.search(self.console):
             raise AssertionError(f"the guest's kernel says {fault[0]!r}: {self.said()}")
 
@@ -192,7 +202,7 @@ class GuestTest(unittest.TestCase):
         except SilentGuest as silent:
             if not IN_BED:
                 raise
-            print(f"RETRIED in the test bed: {self.id()}: {str(silent)[:2000]}", file=sys.stderr)
+            print(f"RETRIED in the test bed: {self.id()}: {str(silent)[:8000]}", file=sys.stderr)
         self.doCleanups()
         self.prepare()
         return method()
