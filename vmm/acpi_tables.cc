@@ -179,11 +179,10 @@ absl::Status CheckConfig(const AcpiConfig& config) {
     return absl::InvalidArgumentError(
         absl::StrFormat("%u vCPUs; 1 to %u are possible", config.vcpu_count, layout::kMaxVcpus));
   }
-  constexpr size_t kMaxVirtioDevices = layout::kLastGsi - layout::kFirstVirtioGsi + 1;
-  if (config.virtio_devices.size() > kMaxVirtioDevices) {
+  if (config.virtio_devices.size() > layout::kMaxVirtioDevices) {
     return absl::InvalidArgumentError(
         absl::StrFormat("%u virtio devices; at most %u have an interrupt line",
-                        config.virtio_devices.size(), kMaxVirtioDevices));
+                        config.virtio_devices.size(), layout::kMaxVirtioDevices));
   }
   for (const VirtioMmioResource& device : config.virtio_devices) {
     if (device.address < layout::kMmio32Hole ||
@@ -191,10 +190,10 @@ absl::Status CheckConfig(const AcpiConfig& config) {
       return absl::InvalidArgumentError(
           absl::StrFormat("virtio device at %#x is outside the MMIO hole", device.address.value()));
     }
-    if (device.gsi < layout::kFirstVirtioGsi || device.gsi > layout::kLastGsi) {
+    if (device.gsi < layout::kFirstVirtioGsi || device.gsi > layout::kLastVirtioGsi) {
       return absl::InvalidArgumentError(
           absl::StrFormat("virtio device with GSI %u; %u to %u are possible", device.gsi,
-                          layout::kFirstVirtioGsi, layout::kLastGsi));
+                          layout::kFirstVirtioGsi, layout::kLastVirtioGsi));
     }
   }
   return absl::OkStatus();

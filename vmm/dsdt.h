@@ -17,7 +17,7 @@ class AmlBuilder;
 // its own.
 struct VirtioMmioResource {
   GuestAddress address;  // below 4 GiB
-  uint32_t gsi = 0;      // layout::kFirstVirtioGsi to layout::kLastGsi
+  uint32_t gsi = 0;      // layout::kFirstVirtioGsi to layout::kLastVirtioGsi
 };
 
 // Appends the definition block after the table header: \_SB_ with COM1, PS2_ and V000 on for the

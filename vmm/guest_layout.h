@@ -31,7 +31,14 @@ inline constexpr uint64_t kCommandLineMaxBytes = 2048;  // with the terminating 
 // The last KiB of base memory, where an operating system looks for the MP floating pointer, starts
 // the area of the firmware tables; the ACPI RSDP is at a place an operating system scans.
 inline constexpr GuestAddress kSystemTables(0x9fc00);
-inline constexpr GuestAddress kSystemTablesEnd(0xe0000);
+inline constexpr GuestAddress kSystemTablesEnd(0xde000);
+// RAM that the monitor changes while the guest runs, each in a page of its own. A guest may map
+// VMClock's to programs; VMGenID's must not share one with uncached memory.
+inline constexpr GuestAddress kVmClock(0xde000);
+inline constexpr uint64_t kVmClockSizeBytes = 0x1000;
+inline constexpr GuestAddress kVmGenId(0xdfff0);
+// From kSystemTables to here guests are told to keep off.
+inline constexpr GuestAddress kSystemAreaEnd(0xe0000);
 inline constexpr GuestAddress kRsdp(0xe0000);
 
 // First usable byte above the first MiB; kernels load here or higher.
@@ -66,9 +73,10 @@ inline constexpr uint64_t kSleepPortCount = 2;
 inline constexpr uint32_t kI8042Gsi = 1;
 inline constexpr uint32_t kSerialGsi = 4;
 inline constexpr uint32_t kFirstVirtioGsi = 5;
-inline constexpr uint32_t kLastGsi = 23;
-// Two lines are kept for VMGenID and VMClock.
-inline constexpr size_t kMaxVirtioDevices = kLastGsi - kFirstVirtioGsi + 1 - 2;
+inline constexpr uint32_t kLastVirtioGsi = 21;
+inline constexpr size_t kMaxVirtioDevices = kLastVirtioGsi - kFirstVirtioGsi + 1;
+inline constexpr uint32_t kVmGenIdGsi = 22;
+inline constexpr uint32_t kVmClockGsi = 23;
 inline constexpr uint32_t kIoApicPinCount = 24;
 
 inline constexpr uint32_t kMaxVcpus = 32;

@@ -14,7 +14,7 @@ std::vector<MemoryMapEntry> BuildMemoryMap(const GuestMemory& memory) {
     }
   };
   add(GuestAddress(0), layout::kSystemTables, MemoryType::kRam);
-  add(layout::kSystemTables, layout::kSystemTablesEnd, MemoryType::kReserved);
+  add(layout::kSystemTables, layout::kSystemAreaEnd, MemoryType::kReserved);
   bool mmconfig_added = false;
   for (const GuestMemory::Region& region : memory.regions()) {
     const GuestRange range = region.range();

@@ -23,7 +23,7 @@ using ::testing::HasSubstr;
 // The devices of the largest machine.
 std::vector<VirtioMmioResource> AllDevices() {
   std::vector<VirtioMmioResource> devices;
-  for (uint32_t gsi = layout::kFirstVirtioGsi; gsi <= layout::kLastGsi; ++gsi) {
+  for (uint32_t gsi = layout::kFirstVirtioGsi; gsi <= layout::kLastVirtioGsi; ++gsi) {
     devices.push_back({GuestAddress(layout::kVirtioMmio.value() + devices.size() * 0x1000), gsi});
   }
   return devices;
@@ -137,7 +137,7 @@ TEST_F(AcpiTablesTest, FitsTheLargestMachine) {
   Write({.vcpu_count = layout::kMaxVcpus, .virtio_devices = devices});
   EXPECT_EQ(Madt().size(), 44u + 32 * 8 + 12 + 6);
   const Bytes dsdt = Dsdt();
-  EXPECT_THAT(std::string(dsdt.begin(), dsdt.end()), HasSubstr("V018"));
+  EXPECT_THAT(std::string(dsdt.begin(), dsdt.end()), HasSubstr("V016"));
 }
 
 TEST_F(AcpiTablesTest, AcpicaMakesTheSameDsdtFromItsDisassembly) {
@@ -149,7 +149,7 @@ TEST_F(AcpiTablesTest, AcpicaMakesTheSameDsdtFromItsDisassembly) {
   Write({.virtio_devices = devices});
   const Bytes dsdt = Dsdt();
   const std::string source = iasl.Disassemble(dsdt);
-  for (const char* expected : {"Device (V000)", "Device (V018)", "0xC0013000", "\"LNRO0005\"",
+  for (const char* expected : {"Device (V000)", "Device (V016)", "0xC0011000", "\"LNRO0005\"",
                                "Device (COM1)", "EisaId (\"PNP0501\")", "Device (PS2)",
                                "EisaId (\"PNP0303\")", "Name (\\_S5, Package (0x04)"}) {
     EXPECT_THAT(source, HasSubstr(expected));
@@ -185,10 +185,10 @@ TEST_F(AcpiTablesTest, RefusesImpossibleConfigs) {
   EXPECT_THAT(Refusal({.virtio_devices = devices}), HasSubstr("outside the MMIO hole"));
   devices[0] = {layout::kVirtioMmio, 4};
   EXPECT_THAT(Refusal({.virtio_devices = devices}), HasSubstr("GSI 4"));
-  devices[0] = {layout::kVirtioMmio, 24};
-  EXPECT_THAT(Refusal({.virtio_devices = devices}), HasSubstr("GSI 24"));
-  const std::vector<VirtioMmioResource> many(20, {layout::kVirtioMmio, 5});
-  EXPECT_THAT(Refusal({.virtio_devices = many}), HasSubstr("20 virtio devices"));
+  devices[0] = {layout::kVirtioMmio, 22};
+  EXPECT_THAT(Refusal({.virtio_devices = devices}), HasSubstr("GSI 22"));
+  const std::vector<VirtioMmioResource> many(18, {layout::kVirtioMmio, 5});
+  EXPECT_THAT(Refusal({.virtio_devices = many}), HasSubstr("18 virtio devices"));
 }
 
 TEST_F(AcpiTablesTest, ReportsAFullAreaAndMissingMemory) {

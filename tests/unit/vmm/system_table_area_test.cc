@@ -16,7 +16,8 @@ TEST(SystemTableAreaTest, HandsOutAlignedPlacesBottomUp) {
   EXPECT_EQ(*area.Allocate(1, 1), GuestAddress(layout::kSystemTables.value() + 17));
 }
 
-TEST(SystemTableAreaTest, EndsWhereTheRsdpMayStart) {
+TEST(SystemTableAreaTest, EndsWhereVmClockIs) {
+  static_assert(layout::kSystemTablesEnd == layout::kVmClock);
   SystemTableArea area;
   EXPECT_EQ(area.Allocate(kAreaBytes + 1, 1).status().code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(area.Allocate(UINT64_MAX, 1).status().code(), absl::StatusCode::kResourceExhausted);
