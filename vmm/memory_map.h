@@ -21,9 +21,9 @@ struct MemoryMapEntry {
   bool operator==(const MemoryMapEntry&) const = default;
 };
 
-// Sorted, without overlap: base memory below the firmware tables, the tables, RAM from 1 MiB on
-// around the holes, and the PCI configuration window, reserved though there is no PCI so that
-// guests keep off it.
+// Sorted, without overlap: base memory below the firmware tables, the area from these to the RSDP,
+// RAM from 1 MiB on around the holes, and the PCI configuration window, reserved though there is no
+// PCI so that guests keep off it.
 std::vector<MemoryMapEntry> BuildMemoryMap(const GuestMemory& memory);
 
 }  // namespace mayfly

@@ -111,6 +111,7 @@ absl::Status MicroVm::CreateDevices(const MicroVmConfig& config, SerialSink* ser
   acpi_sleep_ =
       std::make_unique<AcpiSleep>([this] { ReportEnd({.kind = VmEnd::Kind::kPowerOff}); });
   RETURN_IF_ERROR(ports_.Attach(layout::kSleepPort, layout::kSleepPortCount, acpi_sleep_.get()));
+  RETURN_IF_ERROR(CreateRestoreNotices());
   if (!config.has_boot_timer) {
     return absl::OkStatus();
   }
@@ -120,6 +121,14 @@ absl::Status MicroVm::CreateDevices(const MicroVmConfig& config, SerialSink* ser
     loop_->Post([this, time] { observer_.on_boot_time(time); });
   });
   return mmio_.Attach(layout::kBootTimer.value(), BootTimer::kSizeBytes, boot_timer_.get());
+}
+
+absl::Status MicroVm::CreateRestoreNotices() {
+  ASSIGN_OR_RETURN(generation_irq_, IrqFd::Create(*vm_, layout::kVmGenIdGsi));
+  ASSIGN_OR_RETURN(generation_, VmGeneration::Create(memory_, generation_irq_.get()));
+  ASSIGN_OR_RETURN(clock_irq_, IrqFd::Create(*vm_, layout::kVmClockGsi));
+  ASSIGN_OR_RETURN(clock_, VmClock::Create(memory_, clock_irq_.get()));
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<MicroVm::NamedDevice>> MicroVm::OpenDevices(

@@ -36,6 +36,8 @@
 #include "vmm/run_control.h"
 #include "vmm/vcpu.h"
 #include "vmm/virtio_slot.h"
+#include "vmm/vm_clock.h"
+#include "vmm/vm_generation.h"
 #include "vmm/vm_metrics.h"
 
 namespace mayfly {
@@ -160,6 +162,9 @@ class MicroVm {
   Serial& serial() { return *serial_; }
   I8042& i8042() { return *i8042_; }
   const GuestMemory& memory() const { return memory_; }
+  // By which a guest learns that it was restored.
+  VmGeneration& generation() { return *generation_; }
+  VmClock& clock() { return *clock_; }
 
  private:
   MicroVm(EventLoop* loop, Observer observer);
@@ -169,6 +174,7 @@ class MicroVm {
   absl::Status AddMemorySlots(uint32_t flags);
   absl::Status CreateDevices(const MicroVmConfig& config, SerialSink* serial_sink,
                              const PhaseTimeline& timeline);
+  absl::Status CreateRestoreNotices();
   absl::Status CreateVcpus(const MicroVmConfig& config, const KvmSystem& kvm,
                            const BootEntry& entry, PhaseTimeline& timeline);
   struct VcpuSetup {
@@ -208,6 +214,10 @@ class MicroVm {
   std::unique_ptr<I8042> i8042_;
   std::unique_ptr<AcpiSleep> acpi_sleep_;
   std::unique_ptr<BootTimer> boot_timer_;
+  std::unique_ptr<IrqFd> generation_irq_;
+  std::unique_ptr<IrqFd> clock_irq_;
+  std::optional<VmGeneration> generation_;
+  std::optional<VmClock> clock_;
   // Before devices and vCPUs, which call it.
   RunControl run_control_;
   // Those of the slots, in their order.

@@ -3,6 +3,7 @@
 #include "vmm/micro_vm.h"
 
 #include <algorithm>
+#include <array>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -99,6 +100,19 @@ TEST_F(MicroVmTest, BootTimerReportsOnce) {
   EXPECT_EQ(RunToEnd(guests::boot_timer(), {.has_boot_timer = true}).kind, VmEnd::Kind::kPowerOff);
   ASSERT_EQ(boot_times_.size(), 1u);
   EXPECT_GT(boot_times_[0].wall_us, 0);
+}
+
+TEST_F(MicroVmTest, EveryVmHasAGenerationIdOfItsOwnAndAClockPage) {
+  std::array<std::array<uint8_t, VmGeneration::kIdBytes>, 2> ids = {};
+  for (auto& id : ids) {
+    const absl::Status made = MakeVm(guests::spin(), {});
+    ASSERT_TRUE(made.ok()) << made;
+    ASSERT_TRUE(vm_->memory().Read(vm_->generation().State().address, id).ok());
+    const auto magic = vm_->memory().ReadObject<uint32_t>(vm_->clock().State().address);
+    ASSERT_TRUE(magic.ok()) << magic.status();
+    EXPECT_EQ(*magic, 0x4b4c4356u);
+  }
+  EXPECT_NE(ids[0], ids[1]);
 }
 
 TEST_F(MicroVmTest, StopEndsASpinningGuest) {
