@@ -20,8 +20,9 @@ struct VirtioMmioResource {
   uint32_t gsi = 0;      // layout::kFirstVirtioGsi to layout::kLastVirtioGsi
 };
 
-// Appends the definition block after the table header: \_SB_ with COM1, PS2_ and V000 on for the
-// virtio devices, and \_S5_.
+// Appends the definition block after the table header: \_SB_ with V000 on for the virtio devices,
+// COM1, PS2_, VGEN and VCLK (VMGenID and VMClock) and GED_, whose interrupts notify these two, and
+// \_S5_.
 void AppendDsdt(std::span<const VirtioMmioResource> virtio_devices, AmlBuilder& aml);
 
 }  // namespace mayfly

@@ -102,6 +102,17 @@ class BootTest(unittest.TestCase):
         self.check_booted(guest)
         self.assertRegex(guest.stdout, r"(?m)^\s*\d+:.*IO-APIC.*ttyS0")
 
+    def test_generation_id_and_clock_are_found(self):
+        guest = self.run_guest('mayfly.exec="readlink -f /sys/bus/platform/devices/VMGENCTR:00/driver; '
+                               'cat /sys/bus/acpi/devices/AMZNC10C:00/path; cat /proc/interrupts; dmesg"')
+        self.check_booted(guest)
+        self.assertIn("/sys/bus/platform/drivers/vmgenid", guest.stdout)
+        self.assertIn("\\_SB_.VCLK", guest.stdout)
+        for gsi in (22, 23):
+            self.assertRegex(guest.stdout, rf"(?m)^\s*\d+:.*IO-APIC\s+{gsi}-edge\s+ACPI:Ged")
+        self.assertNotRegex(guest.stdout, r"ACPI.*(Error|Exception|Warning)|AE_[A-Z]")
+        self.assertNotIn("virtual machine fork", guest.stdout)
+
     def test_guest_sees_no_virtualization_extensions(self):
         guest = self.run_guest('mayfly.exec="cat /proc/cpuinfo"')
         self.check_booted(guest)

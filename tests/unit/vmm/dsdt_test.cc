@@ -31,6 +31,30 @@ TEST(DsdtTest, AlwaysHasSerialKeyboardAndPowerOff) {
   EXPECT_THAT(dsdt, Not(HasSubstr("LNRO0005")));
 }
 
+TEST(DsdtTest, SaysWhereTheGenerationIdAndTheClockAre) {
+  const std::string dsdt = DsdtOf({});
+  EXPECT_THAT(dsdt, HasSubstr(std::string("_HID\x0dVMGENCTR\0", 14)));
+  EXPECT_THAT(dsdt, HasSubstr("_CID\x0dVM_Gen_Counter"));
+  EXPECT_THAT(dsdt, HasSubstr("_DDN\x0dVM_Gen_Counter"));
+  // Package of 2: 0xdfff0, 0.
+  EXPECT_THAT(dsdt, HasSubstr(std::string("ADDR\x12\x08\x02\x0c\xf0\xff\x0d\0\0", 13)));
+  EXPECT_THAT(dsdt, HasSubstr(std::string("_HID\x0d\x41MZNC10C\0", 14)));
+  EXPECT_THAT(dsdt, HasSubstr("_CID\x0dVMCLOCK"));
+  // Memory32Fixed: 4 KiB at 0xde000.
+  EXPECT_THAT(dsdt, HasSubstr(std::string("\x86\x09\0\x01\0\xe0\x0d\0\0\x10\0\0", 12)));
+}
+
+TEST(DsdtTest, TheirInterruptsNotifyThem) {
+  const std::string dsdt = DsdtOf({});
+  EXPECT_THAT(dsdt, HasSubstr(std::string("_HID\x0d\x41\x43PI0013\0", 14)));
+  // If (Arg0 == gsi) { Notify (device, 0x80) }
+  EXPECT_THAT(dsdt, HasSubstr("\x93\x68\x0a\x16\x86VGEN\x0a\x80"));
+  EXPECT_THAT(dsdt, HasSubstr("\x93\x68\x0a\x17\x86VCLK\x0a\x80"));
+  // Extended interrupts: consumer, edge.
+  EXPECT_THAT(dsdt,
+              HasSubstr(std::string("\x89\x06\0\x03\x01\x16\0\0\0\x89\x06\0\x03\x01\x17", 15)));
+}
+
 TEST(DsdtTest, HasANodePerVirtioDeviceInOrder) {
   const std::array<VirtioMmioResource, 2> devices = {
       {{layout::kVirtioMmio, 5}, {GuestAddress(0xc0002000), 6}}};
