@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "base/status.h"
 
 namespace mayfly {
 namespace {
@@ -34,7 +35,23 @@ int64_t WaitUs(std::optional<TokenBucket>& bucket, uint64_t tokens, int64_t now_
   return std::max(enough_us, std::min(kBatchWaitUs, bucket->FullUs(now_us)));
 }
 
+std::optional<TokenBucketState> BucketState(std::optional<TokenBucket>& bucket, int64_t now_us) {
+  return bucket ? std::optional(bucket->State(now_us)) : std::nullopt;
+}
+
+void RestoreBucket(std::optional<TokenBucket>& bucket, const std::optional<TokenBucketState>& state,
+                   int64_t now_us) {
+  if (bucket && state) {
+    bucket->Restore(*state, now_us);
+  }
+}
+
 }  // namespace
+
+absl::Status CheckRateLimiterState(const RateLimiterState& state) {
+  RETURN_IF_ERROR(CheckTokenBucketState(state.bandwidth.value_or(TokenBucketState())));
+  return CheckTokenBucketState(state.ops.value_or(TokenBucketState()));
+}
 
 RateLimiter::RateLimiter(EventLoop* loop, const RateLimiterConfig& config,
                          absl::AnyInvocable<void()> on_unblocked)
@@ -92,6 +109,20 @@ void RateLimiter::Update(const RateLimiterUpdate& update) {
   if (update.ops) {
     SetBucket(ops_, *update.ops, now_us);
   }
+  if (is_blocked()) {
+    timer_.Set(now_us);
+  }
+}
+
+RateLimiterState RateLimiter::State() {
+  const int64_t now_us = MonotonicTimeUs();
+  return {.bandwidth = BucketState(bandwidth_, now_us), .ops = BucketState(ops_, now_us)};
+}
+
+void RateLimiter::Restore(const RateLimiterState& state) {
+  const int64_t now_us = MonotonicTimeUs();
+  RestoreBucket(bandwidth_, state.bandwidth, now_us);
+  RestoreBucket(ops_, state.ops, now_us);
   if (is_blocked()) {
     timer_.Set(now_us);
   }

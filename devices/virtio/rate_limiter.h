@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
 #include "base/event_loop.h"
 #include "base/timer.h"
 #include "devices/virtio/token_bucket.h"
@@ -24,6 +25,17 @@ struct RateLimiterUpdate {
   std::optional<TokenBucketConfig> bandwidth;
   std::optional<TokenBucketConfig> ops;
 };
+
+// What is left in the buckets that there are.
+struct RateLimiterState {
+  std::optional<TokenBucketState> bandwidth;
+  std::optional<TokenBucketState> ops;
+
+  bool operator==(const RateLimiterState&) const = default;
+};
+
+// InvalidArgument when a bucket's is impossible.
+absl::Status CheckRateLimiterState(const RateLimiterState& state);
 
 // A member of its device; loop thread only. Once a request did not pass, none does until the
 // limiter calls back:
@@ -51,6 +63,11 @@ class RateLimiter {
   bool is_blocked() const { return timer_.is_set(); }
   // Those who wait are called back at once.
   void Update(const RateLimiterUpdate& update);
+
+  RateLimiterState State();
+  // `state` passed CheckRateLimiterState. A bucket that it does not have stays as it is, one that
+  // the limiter does not have any more is left out.
+  void Restore(const RateLimiterState& state);
 
  private:
   bool ConsumeLimited(uint64_t operations, uint64_t bytes);

@@ -22,6 +22,13 @@ uint64_t RefillTimeUs(uint64_t refill_time_ms) {
 
 }  // namespace
 
+absl::Status CheckTokenBucketState(const TokenBucketState& state) {
+  if (state.debt > std::numeric_limits<uint32_t>::max() || (state.debt > 0 && state.level > 0)) {
+    return absl::InvalidArgumentError("rate limiter state: impossible debt");
+  }
+  return absl::OkStatus();
+}
+
 TokenBucket::TokenBucket(const TokenBucketConfig& config, int64_t now_us)
     : size_(config.size),
       refill_time_us_(RefillTimeUs(config.refill_time_ms)),
@@ -80,6 +87,19 @@ int64_t TokenBucket::FullUs(int64_t now_us) {
   return debt_us > std::numeric_limits<int64_t>::max() - level_us
              ? std::numeric_limits<int64_t>::max()
              : debt_us + level_us;
+}
+
+TokenBucketState TokenBucket::State(int64_t now_us) {
+  Refill(now_us);
+  return {.level = level_, .burst = burst_, .debt = debt_};
+}
+
+void TokenBucket::Restore(const TokenBucketState& state, int64_t now_us) {
+  Refill(now_us);
+  level_ = std::min(state.level, size_);
+  burst_ = std::min(state.burst, initial_burst_);
+  debt_ = state.debt;
+  part_ = 0;
 }
 
 void TokenBucket::Refill(int64_t now_us) {

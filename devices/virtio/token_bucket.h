@@ -5,6 +5,8 @@
 
 #include <cstdint>
 
+#include "absl/status/status.h"
+
 namespace mayfly {
 
 // A limit as users state it: `size` tokens (bytes or operations) every `refill_time_ms`, saved up
@@ -17,6 +19,19 @@ struct TokenBucketConfig {
   // Without a size or a time there is no limit.
   bool is_enabled() const { return size != 0 && refill_time_ms != 0; }
 };
+
+// What is left in a bucket, as a snapshot keeps it; parts of a token are not.
+struct TokenBucketState {
+  uint64_t level = 0;
+  uint64_t burst = 0;
+  uint64_t debt = 0;
+
+  bool operator==(const TokenBucketState&) const = default;
+};
+
+// InvalidArgument for a debt of a bucket that is not empty, or one that no request leaves: more
+// than 2^32 - 1.
+absl::Status CheckTokenBucketState(const TokenBucketState& state);
 
 // Owned by a RateLimiter; loop thread only. Starts full. Times are those of one monotonic clock, in
 // microseconds; a time that lies before an earlier one counts as that one. The arithmetic is exact:
@@ -40,6 +55,10 @@ class TokenBucket {
   // How long until the debt is paid, 0 when there is none; how long until the bucket is full.
   int64_t DebtUs(int64_t now_us);
   int64_t FullUs(int64_t now_us);
+
+  TokenBucketState State(int64_t now_us);
+  // `state` passed CheckTokenBucketState. More than there is room for is lost.
+  void Restore(const TokenBucketState& state, int64_t now_us);
 
  private:
   // Adds what flowed in since the last call.

@@ -44,6 +44,34 @@ TEST_P(RateLimiterTest, WithoutLimitsEverythingPasses) {
   EXPECT_FALSE(limiter->is_blocked());
 }
 
+TEST_P(RateLimiterTest, GoesOnWithWhatWasLeft) {
+  Limit({.bandwidth = kTenInAnHour, .ops = kTenInAnHour});
+  EXPECT_TRUE(limiter->Consume(3, 7));
+  const RateLimiterState state = limiter->State();
+  EXPECT_EQ(state.bandwidth->level, 3u);
+  EXPECT_EQ(state.ops->level, 7u);
+  Limit({.bandwidth = kTenInAnHour, .ops = kTenInAnHour});
+  limiter->Restore(state);
+  EXPECT_EQ(limiter->State(), state);
+  EXPECT_TRUE(limiter->Consume(7, 3));
+  EXPECT_FALSE(limiter->Consume(1, 0));
+}
+
+// The limits of a restored device may be others.
+TEST_P(RateLimiterTest, BucketsThatAreNewOrGoneAreLeftAlone) {
+  Limit({.bandwidth = kTenInAnHour});
+  limiter->Restore({.ops = TokenBucketState{.level = 1}});
+  EXPECT_EQ(limiter->State().bandwidth->level, 10u);
+  EXPECT_FALSE(limiter->State().ops.has_value());
+}
+
+TEST_P(RateLimiterTest, ImpossibleStatesAreRefused) {
+  const TokenBucketState impossible = {.level = 1, .debt = 1};
+  EXPECT_TRUE(CheckRateLimiterState({}).ok());
+  EXPECT_FALSE(CheckRateLimiterState({.bandwidth = impossible}).ok());
+  EXPECT_FALSE(CheckRateLimiterState({.ops = impossible}).ok());
+}
+
 TEST_P(RateLimiterTest, TakesBothOrNothing) {
   Limit({.bandwidth = kTenInAnHour, .ops = {.size = 3, .refill_time_ms = 3'600'000}});
   EXPECT_TRUE(limiter->Consume(1, 4));

@@ -34,6 +34,37 @@ TEST(TokenBucketTest, StartsFullAndKeepsToItsSize) {
   EXPECT_EQ(bucket.WaitUs(1, day_us), 100);
 }
 
+TEST(TokenBucketTest, KeepsWhatIsLeft) {
+  const TokenBucketConfig config = {.size = 100, .refill_time_ms = 1'000, .one_time_burst = 50};
+  TokenBucket bucket(config, 0);
+  bucket.Take(120, 0);
+  const TokenBucketState state = bucket.State(10'000);
+  EXPECT_EQ(state, (TokenBucketState{.level = 31, .burst = 0}));
+  TokenBucket restored(config, 77'000'000);
+  restored.Restore(state, 77'000'000);
+  EXPECT_EQ(restored.WaitUs(31, 77'000'000), 0);
+  EXPECT_EQ(restored.WaitUs(32, 77'000'000), 10'000);
+  bucket.Take(131, 10'000);
+  EXPECT_EQ(bucket.State(10'000), (TokenBucketState{.debt = 100}));
+  restored.Restore(bucket.State(10'000), 77'000'000);
+  EXPECT_EQ(restored.DebtUs(77'000'000), 1'000'000);
+}
+
+TEST(TokenBucketTest, HoldsNoMoreThanItHasRoomFor) {
+  TokenBucket bucket({.size = 10, .refill_time_ms = 1'000, .one_time_burst = 5}, 0);
+  bucket.Restore({.level = kMax, .burst = kMax}, 0);
+  EXPECT_EQ(bucket.State(0), (TokenBucketState{.level = 10, .burst = 5}));
+}
+
+TEST(TokenBucketTest, ImpossibleStatesAreRefused) {
+  EXPECT_TRUE(CheckTokenBucketState({.debt = 0xffffffff}).ok());
+  EXPECT_TRUE(CheckTokenBucketState({.burst = 1, .debt = 1}).ok());
+  EXPECT_EQ(CheckTokenBucketState({.debt = 0x100000000}).code(),
+            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(CheckTokenBucketState({.level = 1, .debt = 1}).code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
 TEST(TokenBucketTest, WaitsUntilItHoldsEnough) {
   TokenBucket bucket({.size = 1'000, .refill_time_ms = 100}, 0);
   bucket.Take(1'000, 0);
