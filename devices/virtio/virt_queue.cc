@@ -51,6 +51,25 @@ absl::StatusOr<GuestSlice> ResolvePart(const GuestMemory& memory, GuestAddress g
   return *slice;
 }
 
+absl::Status CheckProgress(const VirtQueueState& state) {
+  const uint16_t ahead = static_cast<uint16_t>(state.next_avail - state.next_used);
+  if (state.taken_heads.size() != ahead || ahead > state.guest_size) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("%u chains are taken from a queue of %u whose indices are %u apart",
+                        state.taken_heads.size(), state.guest_size, ahead));
+  }
+  std::vector<bool> is_taken(state.guest_size);
+  for (const uint16_t head : state.taken_heads) {
+    if (head >= state.guest_size || is_taken[head]) {
+      return absl::InvalidArgumentError(
+          absl::StrFormat("taken chain head %u is %s", head,
+                          head >= state.guest_size ? "outside of the queue" : "named twice"));
+    }
+    is_taken[head] = true;
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<VirtQueue> VirtQueue::Create(const VirtQueueState& state, const GuestMemory* memory,
@@ -60,6 +79,7 @@ absl::StatusOr<VirtQueue> VirtQueue::Create(const VirtQueueState& state, const G
     return absl::InvalidArgumentError(
         absl::StrFormat("queue size %u is not a power of two from 1 to %u", size, kQueueMaxSize));
   }
+  RETURN_IF_ERROR(CheckProgress(state));
   ASSIGN_OR_RETURN(const GuestSlice descriptors,
                    ResolvePart(*memory, state.guest_descriptors, size * sizeof(VirtqDescriptor),
                                alignof(uint64_t) * 2, "descriptor table"));
@@ -71,14 +91,16 @@ absl::StatusOr<VirtQueue> VirtQueue::Create(const VirtQueueState& state, const G
       ResolvePart(*memory, state.guest_used, kUsedRingOffset + size * kUsedElementBytes + 2,
                   alignof(uint32_t), "used ring"));
   return VirtQueue(
-      state,
+      state, memory,
       DescriptorTable(memory, descriptors, static_cast<uint16_t>(size), features.has_indirect),
       avail, used, features);
 }
 
-VirtQueue::VirtQueue(const VirtQueueState& state, const DescriptorTable& table,
-                     const GuestSlice& avail, const GuestSlice& used, const Features& features)
-    : initial_(state),
+VirtQueue::VirtQueue(const VirtQueueState& state, const GuestMemory* memory,
+                     const DescriptorTable& table, const GuestSlice& avail, const GuestSlice& used,
+                     const Features& features)
+    : registers_(state),
+      memory_(memory),
       table_(table),
       avail_(reinterpret_cast<uint16_t*>(avail.data())),
       used_(used.data()),
@@ -87,17 +109,20 @@ VirtQueue::VirtQueue(const VirtQueueState& state, const DescriptorTable& table,
       next_avail_(state.next_avail),
       next_used_(state.next_used),
       published_used_(state.next_used),
-      is_in_flight_(size_) {}
+      is_in_flight_(size_),
+      taken_(state.taken_heads.rbegin(), state.taken_heads.rend()) {
+  registers_.taken_heads.clear();
+}
 
 uint16_t VirtQueue::LoadAvailIndex() const {
   // Acquire: what the driver wrote before it moved the index is visible.
   return Load(&avail_[kAvailIndex], std::memory_order_acquire);
 }
 
-absl::StatusOr<bool> VirtQueue::Pop(DescriptorChain& chain) {
+absl::StatusOr<std::optional<uint16_t>> VirtQueue::NextInRing() const {
   const uint16_t guest_ahead = static_cast<uint16_t>(LoadAvailIndex() - next_avail_);
   if (guest_ahead == 0) {
-    return false;
+    return std::optional<uint16_t>();
   }
   if (guest_ahead > size_) {
     return absl::InvalidArgumentError(
@@ -113,10 +138,27 @@ absl::StatusOr<bool> VirtQueue::Pop(DescriptorChain& chain) {
     return absl::InvalidArgumentError(
         absl::StrFormat("chain head %u is in flight already", guest_head));
   }
-  RETURN_IF_ERROR(table_.Read(guest_head, chain));
-  is_in_flight_[guest_head] = true;
+  return std::optional<uint16_t>(guest_head);
+}
+
+absl::StatusOr<bool> VirtQueue::Pop(DescriptorChain& chain) {
+  std::optional<uint16_t> head;
+  if (taken_.empty()) {
+    ASSIGN_OR_RETURN(head, NextInRing());
+  } else {
+    head = taken_.back();
+  }
+  if (!head) {
+    return false;
+  }
+  RETURN_IF_ERROR(table_.Read(*head, chain));
+  if (taken_.empty()) {
+    ++next_avail_;
+  } else {
+    taken_.pop_back();
+  }
+  is_in_flight_[*head] = true;
   ++in_flight_count_;
-  ++next_avail_;
   return true;
 }
 
@@ -124,7 +166,7 @@ void VirtQueue::UndoPop(uint16_t head) {
   MAYFLY_CHECK(is_in_flight_[head]);
   is_in_flight_[head] = false;
   --in_flight_count_;
-  --next_avail_;
+  taken_.push_back(head);
 }
 
 void VirtQueue::PushUsed(uint16_t head, uint32_t written_bytes) {
@@ -168,18 +210,24 @@ bool VirtQueue::EnableNotification() {
     StoreAvailEvent(next_avail_);
   }
   // May not pass the store.
-  return Load(&avail_[kAvailIndex], std::memory_order_seq_cst) == next_avail_;
+  return Load(&avail_[kAvailIndex], std::memory_order_seq_cst) == next_avail_ && taken_.empty();
 }
 
 void VirtQueue::StoreAvailEvent(uint16_t index) {
-  Store<uint16_t>(used_ + kUsedRingOffset + size_ * kUsedElementBytes, index,
-                  std::memory_order_seq_cst);
+  uint8_t* avail_event = used_ + kUsedRingOffset + size_ * kUsedElementBytes;
+  Store<uint16_t>(avail_event, index, std::memory_order_seq_cst);
 }
 
 VirtQueueState VirtQueue::state() const {
-  VirtQueueState state = initial_;
+  VirtQueueState state = registers_;
   state.next_avail = next_avail_;
   state.next_used = next_used_;
+  for (uint16_t head = 0; head < size_; ++head) {
+    if (is_in_flight_[head]) {
+      state.taken_heads.push_back(head);
+    }
+  }
+  state.taken_heads.insert(state.taken_heads.end(), taken_.rbegin(), taken_.rend());
   return state;
 }
 

@@ -4,6 +4,7 @@
 #define MAYFLY_DEVICES_VIRTIO_VIRT_QUEUE_H_
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -24,6 +25,12 @@ struct VirtQueueState {
   // Where the next available entry is taken and the next used one is put, modulo 2^16.
   uint16_t next_avail = 0;
   uint16_t next_used = 0;
+  // Chains that were taken and not given back, which are as many as next_avail is ahead of
+  // next_used. A queue that is made from this hands them out again, in this order, before those of
+  // the ring.
+  std::vector<uint16_t> taken_heads;
+
+  bool operator==(const VirtQueueState&) const = default;
 };
 
 // Virtio 1.2, section 2.7. Owned by its device; loop thread only.
@@ -47,19 +54,21 @@ class VirtQueue {
   };
 
   // InvalidArgument when the size is not a power of two from 1 to kQueueMaxSize, a part is not in
-  // RAM or not aligned as section 2.7 asks.
+  // RAM or not aligned as section 2.7 asks; when a taken head is outside of the queue or named
+  // twice, or their number is not what the indices say.
   static absl::StatusOr<VirtQueue> Create(const VirtQueueState& state, const GuestMemory* memory,
                                           const Features& features);
 
   // Whether Pop would find a chain, or an error.
-  bool HasAvailable() const { return LoadAvailIndex() != next_avail_; }
+  bool HasAvailable() const { return !taken_.empty() || LoadAvailIndex() != next_avail_; }
   // Takes the next available chain. False when there is none. InvalidArgument or OutOfRange when
   // the driver broke a rule: those of DescriptorTable, an available index more than the queue's
   // size ahead, a head that is in flight already.
   absl::StatusOr<bool> Pop(DescriptorChain& chain);
-  // Takes back the last Pop, whose chain has head `head`.
+  // Takes back the last Pop, whose chain has head `head`: the next one gives it again.
   void UndoPop(uint16_t head);
-  // Hands a chain that Pop gave back to the driver, which sees it after Publish.
+  // Hands a chain that Pop gave back to the driver, which sees it after Publish. What was written
+  // to its buffers was marked (GuestMemory::MarkWritten); the rings are marked here.
   void PushUsed(uint16_t head, uint32_t written_bytes);
   // Makes what was pushed visible. True when the driver wants an interrupt for it. Takes back the
   // wish for a notification, as whoever publishes is awake: a driver that answers with new chains
@@ -70,18 +79,23 @@ class VirtQueue {
   bool EnableNotification();
 
   uint16_t size() const { return size_; }
-  // Chains taken and not yet given back.
+  // Chains that Pop gave and that are not yet given back.
   uint16_t in_flight_count() const { return in_flight_count_; }
+  // Those in flight are taken heads, before those that Pop has yet to give.
   VirtQueueState state() const;
 
  private:
-  VirtQueue(const VirtQueueState& state, const DescriptorTable& table, const GuestSlice& avail,
-            const GuestSlice& used, const Features& features);
+  VirtQueue(const VirtQueueState& state, const GuestMemory* memory, const DescriptorTable& table,
+            const GuestSlice& avail, const GuestSlice& used, const Features& features);
 
+  // The head of the next chain of the ring; nothing when there is none.
+  absl::StatusOr<std::optional<uint16_t>> NextInRing() const;
   uint16_t LoadAvailIndex() const;
   void StoreAvailEvent(uint16_t index);
 
-  VirtQueueState initial_;
+  // What the driver wrote, without progress.
+  VirtQueueState registers_;
+  const GuestMemory* memory_;
   DescriptorTable table_;
   uint16_t* avail_;  // flags, index, ring[size], used_event
   uint8_t* used_;    // flags, index, ring[size] of {id, length}, avail_event
@@ -94,6 +108,8 @@ class VirtQueue {
   uint16_t published_used_;
   uint16_t in_flight_count_ = 0;
   std::vector<bool> is_in_flight_;
+  // Taken from the ring and to be given by Pop, the last first.
+  std::vector<uint16_t> taken_;
 };
 
 }  // namespace mayfly
