@@ -326,6 +326,12 @@ void BlockDevice::Resume() {
   ProcessQueues();
 }
 
+absl::Status BlockDevice::Restore(const BlockDeviceState& state) {
+  RETURN_IF_ERROR(CheckRateLimiterState(state.rate_limiter));
+  limiter_.Restore(state.rate_limiter);
+  return absl::OkStatus();
+}
+
 void BlockDevice::Reopen(const std::string& path, absl::AnyInvocable<void(absl::Status)> done) {
   if (replacement_.has_value() || is_quiescing_) {
     done(absl::FailedPreconditionError("the disk's file is being exchanged already"));

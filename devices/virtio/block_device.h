@@ -51,6 +51,13 @@ struct BlockDeviceOptions {
   std::function<void(absl::string_view)> on_warning;
 };
 
+// What a snapshot keeps of a disk beside its transport's state and the file.
+struct BlockDeviceState {
+  RateLimiterState rate_limiter;
+
+  bool operator==(const BlockDeviceState&) const = default;
+};
+
 // Since the device was made. The names are those of Firecracker's metrics where it has them.
 struct BlockMetrics {
   uint64_t read_count = 0;
@@ -101,6 +108,14 @@ class BlockDevice : public VirtioDevice, private PollSource {
   void Quiesce(absl::AnyInvocable<void()> done) override;
   void Pause(absl::AnyInvocable<void()> done) override;
   void Resume() override;
+  const VirtQueue* queue(size_t queue_index) const override {
+    return queue_index < queues_.size() ? queues_[queue_index].get() : nullptr;
+  }
+
+  // For a disk that is paused. Requests are not part of it: a pause completes them. Restore:
+  // InvalidArgument when a field holds what the device cannot; then it is unchanged.
+  BlockDeviceState State() { return {.rate_limiter = limiter_.State()}; }
+  absl::Status Restore(const BlockDeviceState& state);
 
   // Opens `path` in place of the file, or the same path again: a file that grew, shrank or was
   // exchanged. Requests in flight complete on the old file first; none is lost. Then the guest is

@@ -3,7 +3,12 @@
 #include "devices/virtio/mmio_register_file.h"
 
 #include <algorithm>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "base/status.h"
 #include "devices/virtio/mmio_registers.h"
 #include "devices/virtio/virtio_ids.h"
 
@@ -35,6 +40,53 @@ bool IsNextStatus(uint32_t status, uint32_t guest_status) {
          (status == kStatusAcknowledge && guest_status == kStatusAfterDriver) ||
          (status == kStatusAfterDriver && guest_status == kStatusAfterFeatures) ||
          (status == kStatusAfterFeatures && guest_status == kStatusComplete);
+}
+
+// 0 or another value that the driver's steps lead to, without what may be added at any time.
+bool IsOnTheWay(uint32_t status) {
+  return status == 0 || status == kStatusAcknowledge || status == kStatusAfterDriver ||
+         status == kStatusAfterFeatures || status == kStatusComplete;
+}
+
+bool IsRunning(uint32_t status) {
+  return (status & (kStatusComplete | kStatusNeedsReset)) == kStatusComplete;
+}
+
+absl::Status CheckFeatures(const MmioRegisterState& state, uint64_t offered_features) {
+  const uint32_t steps = state.status & kStatusComplete;
+  if (steps < kStatusAfterDriver && state.driver_features != 0) {
+    return absl::InvalidArgumentError("virtio state: features before their time");
+  }
+  if (steps < kStatusAfterFeatures) {
+    return absl::OkStatus();
+  }
+  if ((state.driver_features & kFeatureVersion1) == 0) {
+    return absl::InvalidArgumentError("virtio state: the driver is a legacy one");
+  }
+  std::vector<int> missing_bits;
+  for (int bit = 0; bit < 2 * kFeaturePageBits; ++bit) {
+    if ((state.driver_features & ~offered_features & FeatureBit(static_cast<uint32_t>(bit))) != 0) {
+      missing_bits.push_back(bit);
+    }
+  }
+  if (!missing_bits.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("virtio state: the driver uses features that are not offered here: bits ",
+                     absl::StrJoin(missing_bits, ", ")));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckQueue(const VirtQueueState& queue, uint32_t status) {
+  if ((status & kStatusComplete) < kStatusAfterFeatures && queue != VirtQueueState()) {
+    return absl::InvalidArgumentError("virtio state: a queue before its time");
+  }
+  const bool has_progress =
+      queue.next_avail != 0 || queue.next_used != 0 || !queue.taken_heads.empty();
+  if (has_progress && !(IsRunning(status) && queue.is_ready)) {
+    return absl::InvalidArgumentError("virtio state: progress of a queue that is not at work");
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -163,5 +215,44 @@ MmioRegisterFile::Effect MmioRegisterFile::WriteStatus(uint32_t guest_status) {
 void MmioRegisterFile::Clear() { *this = MmioRegisterFile(offered_features_, queues_.size()); }
 
 void MmioRegisterFile::SetNeedsReset() { status_ |= kStatusNeedsReset; }
+
+bool MmioRegisterFile::is_running() const { return IsRunning(status_); }
+
+MmioRegisterState MmioRegisterFile::State() const {
+  return {.status = status_,
+          .device_features_page = guest_device_features_page_,
+          .driver_features_page = guest_driver_features_page_,
+          .driver_features = driver_features_,
+          .queue_index = guest_queue_index_,
+          .queues = queues_};
+}
+
+absl::Status MmioRegisterFile::Restore(const MmioRegisterState& state) {
+  const uint32_t steps = state.status & ~(kStatusFailed | kStatusNeedsReset);
+  const bool needs_reset = (state.status & kStatusNeedsReset) != 0;
+  if (!IsOnTheWay(steps) || (needs_reset && steps != kStatusComplete)) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("virtio state: impossible status %#x", state.status));
+  }
+  RETURN_IF_ERROR(CheckFeatures(state, offered_features_));
+  if (state.queues.size() != queues_.size()) {
+    return absl::InvalidArgumentError(absl::StrFormat("virtio state: %u queues of a device of %u",
+                                                      state.queues.size(), queues_.size()));
+  }
+  for (const VirtQueueState& queue : state.queues) {
+    RETURN_IF_ERROR(CheckQueue(queue, state.status));
+  }
+  status_ = state.status;
+  guest_device_features_page_ = state.device_features_page;
+  guest_driver_features_page_ = state.driver_features_page;
+  driver_features_ = state.driver_features;
+  guest_queue_index_ = state.queue_index;
+  queues_ = state.queues;
+  for (VirtQueueState& queue : queues_) {
+    queue.next_avail = queue.next_used = 0;
+    queue.taken_heads.clear();
+  }
+  return absl::OkStatus();
+}
 
 }  // namespace mayfly

@@ -8,9 +8,24 @@
 #include <span>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "devices/virtio/virt_queue.h"
 
 namespace mayfly {
+
+// What a snapshot keeps of the registers. MmioRegisterFile::Restore checks every field; the queues'
+// sizes, addresses and taken heads are the business of VirtQueue::Create.
+struct MmioRegisterState {
+  uint32_t status = 0;
+  uint32_t device_features_page = 0;
+  uint32_t driver_features_page = 0;
+  uint64_t driver_features = 0;
+  uint32_t queue_index = 0;
+  // Only those of a device that is at work have taken heads and indices that are not 0.
+  std::vector<VirtQueueState> queues;
+
+  bool operator==(const MmioRegisterState&) const = default;
+};
 
 // Virtio 1.2, sections 2.1 (status), 2.2 (features), 3.1 (initialization) and 4.2 (registers).
 // Owned by MmioTransport, which locks it.
@@ -41,6 +56,17 @@ class MmioRegisterFile {
 
   uint64_t driver_features() const { return driver_features_; }
   std::span<const VirtQueueState> queues() const { return queues_; }
+  // The driver is done, and nothing broke: the device is to be at work.
+  bool is_running() const;
+
+  // The queues are those that the driver wrote, without progress.
+  MmioRegisterState State() const;
+  // InvalidArgument for what no driver could have brought about: a status off the way, features
+  // that the device does not offer (the error names them) or without VERSION_1, or before their
+  // time, as many queues as the device does not have, queues before their time or with progress
+  // though the device is not at work. Then nothing has changed. What progress there is, is for the
+  // device, and not kept here.
+  absl::Status Restore(const MmioRegisterState& state);
 
  private:
   const VirtQueueState* selected_queue() const;

@@ -176,6 +176,70 @@ void MmioTransport::Pause(absl::AnyInvocable<void()> done) {
   device_->Pause(std::move(done));
 }
 
+void MmioTransport::Resume() {
+  device_->Resume();
+  // One too many is harmless, one too few hangs the guest.
+  if (std::exchange(is_restored_, false) &&
+      interrupt_status_.load(std::memory_order_acquire) != 0) {
+    Interrupt(0);
+  }
+}
+
+MmioTransportState MmioTransport::State() const {
+  const MutexLock lock(&mutex_);
+  MmioTransportState state = {.registers = registers_.State(),
+                              .interrupt_status = interrupt_status_.load(std::memory_order_acquire),
+                              .config_generation = config_generation_,
+                              .config = config_};
+  for (size_t i = 0; registers_.is_running() && i < state.registers.queues.size(); ++i) {
+    if (const VirtQueue* queue = device_->queue(i); queue != nullptr) {
+      state.registers.queues[i] = queue->state();
+    }
+  }
+  return state;
+}
+
+absl::Status MmioTransport::Restore(const MmioTransportState& state) {
+  if ((state.interrupt_status & ~(mmio::kInterruptQueue | mmio::kInterruptConfig)) != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("virtio state: impossible interrupt reasons ", state.interrupt_status));
+  }
+  std::vector<std::unique_ptr<VirtQueue>> queues;
+  bool is_running = false;
+  {
+    const MutexLock lock(&mutex_);
+    if (registers_.State().status != 0 || is_in_use_) {
+      return absl::FailedPreconditionError("the virtio device is in use already");
+    }
+    if (state.config.size() != config_.size()) {
+      return absl::InvalidArgumentError(absl::StrCat("virtio state: a configuration space of ",
+                                                     state.config.size(), " bytes for a device of ",
+                                                     config_.size()));
+    }
+    MmioRegisterFile registers = registers_;
+    RETURN_IF_ERROR(registers.Restore(state.registers));
+    is_running = registers.is_running();
+    if (is_running) {
+      ASSIGN_OR_RETURN(queues, CreateQueues(state.registers.queues, registers.driver_features()));
+    }
+    const bool is_config_new = state.config != config_;
+    registers_ = registers;
+    config_generation_ = state.config_generation + (is_config_new ? 1 : 0);
+    interrupt_status_.store(
+        state.interrupt_status | (is_config_new && is_running ? mmio::kInterruptConfig : 0),
+        std::memory_order_release);
+    is_in_use_ = is_running;
+  }
+  is_restored_ = true;
+  is_active_ = is_running;
+  device_->Pause([] {});
+  if (is_running) {
+    counters_.activations.fetch_add(1, std::memory_order_relaxed);
+    device_->Activate(state.registers.driver_features, std::move(queues));
+  }
+  return absl::OkStatus();
+}
+
 // Where KVM does not take the write itself, it comes here.
 void MmioTransport::Notify(uint32_t guest_queue_index) {
   if (guest_queue_index < queue_event_fds_.size()) {
@@ -245,7 +309,7 @@ void MmioTransport::Activate() {
     const MutexLock lock(&mutex_);
     registers = registers_;
   }
-  auto queues = CreateQueues(registers);
+  auto queues = CreateQueues(registers.queues(), registers.driver_features());
   if (!queues.ok()) {
     counters_.failed_activations.fetch_add(1, std::memory_order_relaxed);
     SetNeedsReset(queues.status().message());
@@ -261,13 +325,12 @@ void MmioTransport::Activate() {
 }
 
 absl::StatusOr<std::vector<std::unique_ptr<VirtQueue>>> MmioTransport::CreateQueues(
-    const MmioRegisterFile& registers) const {
-  const uint64_t driver_features = registers.driver_features();
+    std::span<const VirtQueueState> states, uint64_t driver_features) const {
   const VirtQueue::Features features = {
       .has_event_idx = (driver_features & kFeatureRingEventIdx) != 0,
       .has_indirect = (driver_features & kFeatureRingIndirectDesc) != 0};
   std::vector<std::unique_ptr<VirtQueue>> queues;
-  for (const VirtQueueState& state : registers.queues()) {
+  for (const VirtQueueState& state : states) {
     queues.emplace_back();
     if (!state.is_ready) {
       continue;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "base/event_loop.h"
@@ -27,6 +28,17 @@
 #include "devices/virtio/virtio_device.h"
 
 namespace mayfly {
+
+// What a snapshot keeps of a transport. MmioTransport::Restore checks every field.
+struct MmioTransportState {
+  // With the progress of queues that are at work.
+  MmioRegisterState registers;
+  uint32_t interrupt_status = 0;
+  uint32_t config_generation = 0;
+  std::vector<uint8_t> config;
+
+  bool operator==(const MmioTransportState&) const = default;
+};
 
 // Owned by MicroVm; made and destroyed on the loop thread. Registers are read and written on vCPU
 // threads, under one mutex, by the rules of MmioRegisterFile; what is ignored is counted. The
@@ -78,7 +90,20 @@ class MmioTransport : public BusDevice, private VirtioTransport {
   // Loop thread, once all vCPUs stand still: does what they asked for last, then pauses the device;
   // see VirtioDevice.
   void Pause(absl::AnyInvocable<void()> done);
-  void Resume() { device_->Resume(); }
+  void Resume();
+
+  // Loop thread; the transport is paused.
+  MmioTransportState State() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Loop thread, before any vCPU runs, on a transport and a device that are new. Leaves both
+  // paused: the device is active when it was, and does nothing before Resume, which looks at all
+  // queues and raises what interrupt was pending. A device that needed a reset still does, and none
+  // of its queues is served. The configuration space is this device's: where it is not what it was,
+  // the driver is told with Resume.
+  //
+  // InvalidArgument, and nothing is changed: registers or queues that no driver could have brought
+  // about (see MmioRegisterFile::Restore, VirtQueue::Create), unknown interrupt reasons, a
+  // configuration space of another size. FailedPrecondition when the transport is not new.
+  absl::Status Restore(const MmioTransportState& state) ABSL_LOCKS_EXCLUDED(mutex_);
 
   VirtioDevice& device() { return *device_; }
   const Counters& counters() const { return counters_; }
@@ -108,7 +133,7 @@ class MmioTransport : public BusDevice, private VirtioTransport {
   void Activate();
   void Deactivate();
   absl::StatusOr<std::vector<std::unique_ptr<VirtQueue>>> CreateQueues(
-      const MmioRegisterFile& registers) const;
+      std::span<const VirtQueueState> states, uint64_t driver_features) const;
 
   const GuestMemory* const memory_;
   IrqLine* const irq_;
@@ -116,7 +141,7 @@ class MmioTransport : public BusDevice, private VirtioTransport {
   std::vector<OwnedFd> queue_event_fds_;
   Counters counters_;
 
-  Mutex mutex_;
+  mutable Mutex mutex_;
   Condition reset_done_;
   MmioRegisterFile registers_ ABSL_GUARDED_BY(mutex_);
   std::vector<uint8_t> config_ ABSL_GUARDED_BY(mutex_);
@@ -133,6 +158,8 @@ class MmioTransport : public BusDevice, private VirtioTransport {
   // Loop thread only.
   bool is_active_ = false;
   bool is_deactivating_ = false;
+  // Between a Restore and the Resume.
+  bool is_restored_ = false;
   int warning_count_ = 0;
   LoopSignal work_signal_;
   // After the device, whose destructor ends its I/O first.

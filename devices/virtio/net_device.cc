@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/status.h"
 #include "devices/virtio/virtio_ids.h"
 
 namespace mayfly {
@@ -96,6 +97,23 @@ void NetDevice::Resume() {
   transmitter_.Resume();
   receiver_.Process();
   transmitter_.Process();
+}
+
+const VirtQueue* NetDevice::queue(size_t queue_index) const {
+  return queue_index == kReceiveQueue ? receiver_.queue() : transmitter_.queue();
+}
+
+NetDeviceState NetDevice::State() {
+  return {.rx_rate_limiter = receiver_.rate_limiter().State(),
+          .tx_rate_limiter = transmitter_.rate_limiter().State()};
+}
+
+absl::Status NetDevice::Restore(const NetDeviceState& state) {
+  RETURN_IF_ERROR(CheckRateLimiterState(state.rx_rate_limiter));
+  RETURN_IF_ERROR(CheckRateLimiterState(state.tx_rate_limiter));
+  receiver_.rate_limiter().Restore(state.rx_rate_limiter);
+  transmitter_.rate_limiter().Restore(state.tx_rate_limiter);
+  return absl::OkStatus();
 }
 
 // Frames on their way out are not cancelled, as they would be lost; the read that waits for a frame

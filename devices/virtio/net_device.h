@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "base/event_loop.h"
 #include "base/operation_group.h"
@@ -39,6 +40,14 @@ struct NetDeviceOptions {
   std::function<void(absl::string_view)> on_warning;
 };
 
+// What a snapshot keeps of a card beside its transport's state.
+struct NetDeviceState {
+  RateLimiterState rx_rate_limiter;
+  RateLimiterState tx_rate_limiter;
+
+  bool operator==(const NetDeviceState&) const = default;
+};
+
 // Virtio 1.2, section 5.1; docs/virtio.md has what is offered and what not. One pair of queues:
 // receive is 0, transmit is 1. Owned by its transport; loop thread only. One interrupt tells of all
 // frames of a turn of the loop.
@@ -61,12 +70,19 @@ class NetDevice : public VirtioDevice, private NetEvents, private PollSource {
   void Quiesce(absl::AnyInvocable<void()> done) override { Deactivate(std::move(done)); }
   void Pause(absl::AnyInvocable<void()> done) override;
   void Resume() override;
+  const VirtQueue* queue(size_t queue_index) const override;
+
+  // For a card that is paused. Frames that it holds are not part of it: the card that goes on
+  // delivers them, a restored one finds their buffers free, as if the network had dropped them.
+  // Restore: InvalidArgument when a field holds what the card cannot; then it is unchanged.
+  NetDeviceState State();
+  absl::Status Restore(const NetDeviceState& state);
 
   void UpdateReceiveLimiter(const RateLimiterUpdate& update) {
-    receiver_.UpdateRateLimiter(update);
+    receiver_.rate_limiter().Update(update);
   }
   void UpdateTransmitLimiter(const RateLimiterUpdate& update) {
-    transmitter_.UpdateRateLimiter(update);
+    transmitter_.rate_limiter().Update(update);
   }
 
   const NetMetrics& metrics() const { return metrics_; }

@@ -80,7 +80,9 @@ class NetReceiver {
   bool Publish() { return queue_ != nullptr && queue_->Publish(); }
   // Gives the queue and all buffers up. Reads in flight are to be cancelled.
   void Deactivate();
-  void UpdateRateLimiter(const RateLimiterUpdate& update) { limiter_.Update(update); }
+  RateLimiter& rate_limiter() { return limiter_; }
+  // Null while inactive or broken.
+  const VirtQueue* queue() const { return queue_.get(); }
 
  private:
   // A read in flight, or one whose frame waits, with the chains it goes to.

@@ -56,7 +56,9 @@ class NetTransmitter {
   bool Publish() { return queue_ != nullptr && queue_->Publish(); }
   // Gives the queue up: what is in flight is not answered any more.
   void Deactivate() { queue_ = nullptr; }
-  void UpdateRateLimiter(const RateLimiterUpdate& update) { limiter_.Update(update); }
+  RateLimiter& rate_limiter() { return limiter_; }
+  // Null while inactive or broken.
+  const VirtQueue* queue() const { return queue_.get(); }
 
  private:
   struct Frame {

@@ -46,7 +46,8 @@ class VirtioDevice {
   void AttachTo(VirtioTransport* transport) { transport_ = transport; }
 
   // The driver is ready. `queues` has one entry for each of queue_count(), null for those that the
-  // driver left out. Notifications may follow, and one for each queue does.
+  // driver left out. Notifications may follow, and one for each queue does. A device that is
+  // paused, which is then being restored, only keeps them: Resume looks at them.
   virtual void Activate(uint64_t features, std::vector<std::unique_ptr<VirtQueue>> queues) = 0;
   // A chain may have come.
   virtual void OnNotification(size_t queue_index) = 0;
@@ -64,6 +65,10 @@ class VirtioDevice {
   // Goes on, and looks for what came meanwhile. Ends a Pause that is not done yet, whose `done` is
   // destroyed. Harmless when not paused.
   virtual void Resume() = 0;
+
+  // One of those that Activate gave, for a snapshot; null when the device is not active, or when
+  // the driver left the queue out or broke it.
+  virtual const VirtQueue* queue(size_t queue_index) const = 0;
 
  protected:
   VirtioTransport* transport() { return transport_; }

@@ -35,6 +35,9 @@ class FakeDriver {
     buffers_end_ = buffers_start_;
   }
 
+  // The same driver, in the middle of whatever it does, before another device.
+  void MoveTo(BusDevice* device) { device_ = device; }
+
   uint32_t ReadRegister(uint64_t offset) {
     uint32_t value = 0;
     uint8_t bytes[sizeof(value)] = {};

@@ -52,6 +52,9 @@ class RecordingVirtioDevice : public VirtioDevice {
     loop_->Post(std::move(done));
   }
   void Resume() override { events.emplace_back("resume"); }
+  const VirtQueue* queue(size_t queue_index) const override {
+    return queue_index < active_queues.size() ? active_queues[queue_index].get() : nullptr;
+  }
 
   // Ends the Deactivate that `holds_io` left unfinished.
   void FinishIo() { loop_->Post(std::move(deactivated_)); }

@@ -2,6 +2,8 @@
 
 #include "devices/virtio/mmio_register_file.h"
 
+#include <iterator>
+#include <string>
 #include <vector>
 
 #include "devices/virtio/mmio_registers.h"
@@ -30,13 +32,13 @@ class MmioRegisterFileTest : public testing::Test {
   // As far as a status of `last`.
   void GoTo(uint32_t last) {
     for (const uint32_t status : {1u, 3u, 11u, 15u}) {
+      if (status > last) {
+        return;
+      }
       if (status == 11) {
         AcceptFeatures(kOffered);
       }
       Write(mmio::kStatus, status);
-      if (status == last) {
-        return;
-      }
     }
   }
 
@@ -152,6 +154,91 @@ TEST_F(MmioRegisterFileTest, AQueueThatIsNotThereHasNoRegisters) {
     EXPECT_EQ(registers_.Read(mmio::kQueueReady), 0u);
     EXPECT_EQ(Write(mmio::kQueueNum, 8), Effect::kIgnored);
     EXPECT_EQ(Write(mmio::kQueueReady, 1), Effect::kIgnored);
+  }
+}
+
+TEST_F(MmioRegisterFileTest, RestoresEveryLegalState) {
+  for (const uint32_t status : {0u, 1u, 3u, 11u, 15u}) {
+    for (const uint32_t more : {0u, kStatusFailed, kStatusNeedsReset}) {
+      if (more == kStatusNeedsReset && status != 15) {
+        continue;
+      }
+      registers_.Clear();
+      GoTo(status);
+      if (status == 11) {
+        Write(mmio::kQueueSel, 1);
+        Write(mmio::kQueueNum, 0xdeadbeef);
+        Write(mmio::kQueueReady, 1);
+      }
+      if (more == kStatusFailed) {
+        Write(mmio::kStatus, kStatusFailed);
+      } else if (more == kStatusNeedsReset) {
+        registers_.SetNeedsReset();
+      }
+      const MmioRegisterState state = registers_.State();
+      EXPECT_EQ(state.status, status | more);
+      MmioRegisterFile restored(kOffered, 2);
+      ASSERT_TRUE(restored.Restore(state).ok()) << state.status;
+      EXPECT_EQ(restored.State(), state);
+      EXPECT_EQ(restored.is_running(), status == 15 && more != kStatusNeedsReset);
+    }
+  }
+}
+
+TEST_F(MmioRegisterFileTest, KeepsNoProgressOfQueues) {
+  GoTo(15);
+  MmioRegisterState state = registers_.State();
+  state.queues[1] = {.guest_size = 8, .is_ready = true, .next_avail = 7, .next_used = 6};
+  state.queues[1].taken_heads = {3};
+  MmioRegisterFile restored(kOffered, 2);
+  ASSERT_TRUE(restored.Restore(state).ok());
+  EXPECT_EQ(restored.State().queues[1], (VirtQueueState{.guest_size = 8, .is_ready = true}));
+}
+
+TEST_F(MmioRegisterFileTest, NamesFeaturesThatAreMissing) {
+  GoTo(15);
+  MmioRegisterFile fewer(kFeatureVersion1 | FeatureBit(6), 2);
+  const absl::Status status = fewer.Restore(registers_.State());
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_NE(status.message().find("bits 5, 40"), std::string::npos) << status;
+}
+
+TEST_F(MmioRegisterFileTest, RefusesImpossibleStates) {
+  struct Case {
+    uint32_t status;
+    void (*change)(MmioRegisterState& state);
+  };
+  const Case cases[] = {
+      {0, [](MmioRegisterState& state) { state.status = 2; }},
+      {0, [](MmioRegisterState& state) { state.status = 0x10; }},
+      {0, [](MmioRegisterState& state) { state.status = 0x100; }},
+      {0, [](MmioRegisterState& state) { state.status = 0x80000000; }},
+      {15, [](MmioRegisterState& state) { state.status = 7; }},
+      {11, [](MmioRegisterState& state) { state.status = 11 | kStatusNeedsReset; }},
+      {1, [](MmioRegisterState& state) { state.driver_features = 1; }},
+      {11, [](MmioRegisterState& state) { state.driver_features = FeatureBit(5); }},
+      {11, [](MmioRegisterState& state) { state.driver_features |= FeatureBit(63); }},
+      {15, [](MmioRegisterState& state) { state.queues.pop_back(); }},
+      {15, [](MmioRegisterState& state) { state.queues.emplace_back(); }},
+      {3, [](MmioRegisterState& state) { state.queues[0].guest_size = 1; }},
+      {3, [](MmioRegisterState& state) { state.queues[1].guest_used = GuestAddress(16); }},
+      {11, [](MmioRegisterState& state) { state.queues[0] = {.is_ready = true, .next_avail = 1}; }},
+      {15, [](MmioRegisterState& state) { state.queues[0].next_used = 1; }},
+      {15, [](MmioRegisterState& state) { state.queues[0].taken_heads = {0}; }},
+      {15,
+       [](MmioRegisterState& state) {
+         state.status |= kStatusNeedsReset;
+         state.queues[0] = {.is_ready = true, .next_avail = 1, .next_used = 1};
+       }},
+  };
+  for (size_t i = 0; i < std::size(cases); ++i) {
+    registers_.Clear();
+    GoTo(cases[i].status);
+    MmioRegisterState state = registers_.State();
+    cases[i].change(state);
+    MmioRegisterFile restored(kOffered, 2);
+    EXPECT_EQ(restored.Restore(state).code(), absl::StatusCode::kInvalidArgument) << i;
+    EXPECT_EQ(restored.State(), MmioRegisterFile(kOffered, 2).State()) << i;
   }
 }
 

@@ -35,11 +35,14 @@ class NetTest : public VirtioTest {
   void StartNet(NetDeviceOptions options = {}, uint64_t without = 0,
                 uint16_t queue_size = kQueueMaxSize,
                 std::unique_ptr<FrameDetour> detour = nullptr) {
+    StartNetOn(MakeTap(), std::move(options), without, queue_size, std::move(detour));
+  }
+  // Replaces the network.
+  Tap MakeTap() {
     std::array<int, 2> fds{-1, -1};
-    ASSERT_EQ(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, fds.data()), 0);
+    EXPECT_EQ(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, fds.data()), 0);
     network = OwnedFd(fds[1]);
-    StartNetOn(Tap::ForPackets(OwnedFd(fds[0])), std::move(options), without, queue_size,
-               std::move(detour));
+    return Tap::ForPackets(OwnedFd(fds[0]));
   }
   void StartNetOn(Tap tap, NetDeviceOptions options = {}, uint64_t without = 0,
                   uint16_t queue_size = kQueueMaxSize,

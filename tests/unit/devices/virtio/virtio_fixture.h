@@ -46,13 +46,45 @@ class VirtioTest : public testing::Test {
   void Attach(std::unique_ptr<VirtioDevice> device, uint16_t queue_size = kQueueMaxSize) {
     const size_t queue_count = device->queue_count();
     driver.reset();
+    CreateTransport(std::move(device));
+    driver.emplace(transport.get(), &memory, queue_count, queue_size);
+  }
+
+  void CreateTransport(std::unique_ptr<VirtioDevice> device) {
     transport.reset();
     auto created = MmioTransport::Create(
         loop.get(), &memory, &irq, std::move(device),
         {.on_warning = [this](absl::string_view warning) { warnings.emplace_back(warning); }});
     ASSERT_TRUE(created.ok()) << created.status();
     transport = *std::move(created);
-    driver.emplace(transport.get(), &memory, queue_count, queue_size);
+  }
+
+  // What a snapshot has of a guest.
+  struct Snapshot {
+    MmioTransportState state;
+    std::vector<uint8_t> ram;
+    FakeDriver driver;
+  };
+  // Leaves the device paused.
+  Snapshot TakeSnapshot() {
+    bool is_paused = false;
+    transport->Pause([&] { is_paused = true; });
+    RunUntil([&] { return is_paused; });
+    return {.state = transport->State(), .ram = RamBytes(), .driver = *driver};
+  }
+  // Puts the guest before a new device, which is paused.
+  void Restore(const Snapshot& snapshot, std::unique_ptr<VirtioDevice> device) {
+    CreateTransport(std::move(device));
+    ASSERT_TRUE(memory.Write(GuestAddress(0), snapshot.ram).ok());
+    driver.emplace(snapshot.driver);
+    driver->MoveTo(transport.get());
+    const absl::Status status = transport->Restore(snapshot.state);
+    ASSERT_TRUE(status.ok()) << status;
+  }
+  std::vector<uint8_t> RamBytes() const {
+    std::vector<uint8_t> bytes(kRamBytes);
+    EXPECT_TRUE(memory.Read(GuestAddress(0), bytes).ok());
+    return bytes;
   }
 
   // Until the device is active, or refused its queues.
