@@ -122,10 +122,11 @@ class GuestMemory {
   //
   // From now on, or no longer.
   void TrackWrites(bool tracked);
+  bool tracks_writes() const { return written_.page_count() > 0; }
   // Devices tell of what they wrote, when it is complete: a piece that Resolve gave. Cheap when
   // nothing is tracked.
   void MarkWritten(const uint8_t* data, uint64_t size_bytes) const {
-    if (written_.page_count() > 0 && size_bytes > 0) {
+    if (tracks_writes() && size_bytes > 0) {
       AddWritten(data, size_bytes);
     }
   }

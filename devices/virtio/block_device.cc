@@ -242,7 +242,7 @@ void BlockDevice::OnExecuted(BlockRequest* request, int error) {
 // After a reset, or when the queue broke, there is nobody to answer to.
 void BlockDevice::Complete(BlockRequest* request, BlockStatus status) {
   if (request->queue_index < queues_.size() && queues_[request->queue_index] != nullptr) {
-    *request->status = static_cast<uint8_t>(status);
+    request->Answer(status);
     queues_[request->queue_index]->PushUsed(request->chain.head, request->writable_bytes);
     publish_.Request();
   }

@@ -28,7 +28,7 @@ SegmentList& Data(BlockRequest* request) {
 void BlockExecutor::Start(BlockRequest* request) {
   switch (request->type) {
     case BlockRequestType::kFlush:
-      io_.SyncData(file_.fd(), [this, request](int32_t result) { done_(request, -result); });
+      io_.SyncData(file_.fd(), [this, request](int32_t result) { Finish(request, -result); });
       return;
     case BlockRequestType::kDiscard:
     case BlockRequestType::kWriteZeroes:
@@ -37,6 +37,13 @@ void BlockExecutor::Start(BlockRequest* request) {
     default:
       JoinRun(request);
   }
+}
+
+void BlockExecutor::Finish(BlockRequest* request, int error) {
+  if (request->type == BlockRequestType::kIn) {
+    request->chain.writable.MarkWritten(request->data_bytes);
+  }
+  done_(request, error);
 }
 
 void BlockExecutor::JoinRun(BlockRequest* request) {
@@ -88,7 +95,7 @@ void BlockExecutor::OnRunTransferred(BlockRequest* first, int32_t result) {
     // Done gives the request away.
     BlockRequest* next = std::exchange(request->next_in_run, nullptr);
     if (is_whole || is_cancelling_) {
-      done_(request, is_whole ? 0 : ECANCELED);
+      Finish(request, is_whole ? 0 : ECANCELED);
     } else {
       Transfer(request);
     }
@@ -124,7 +131,7 @@ void BlockExecutor::Transfer(BlockRequest* request) {
 
 void BlockExecutor::OnTransferred(BlockRequest* request, int32_t result) {
   if (is_cancelling_) {
-    done_(request, ECANCELED);
+    Finish(request, ECANCELED);
     return;
   }
   SegmentList& data = Data(request);
@@ -140,14 +147,17 @@ void BlockExecutor::OnTransferred(BlockRequest* request, int32_t result) {
   }
   if (result <= 0 && !data.empty()) {
     // 0 is the end of a file that was cut short since it was opened.
-    done_(request, result == 0 ? EIO : -result);
+    Finish(request, result == 0 ? EIO : -result);
     return;
   }
   const uint64_t moved_bytes = std::min<uint64_t>(static_cast<uint32_t>(result), data.size_bytes());
+  if (request->type == BlockRequestType::kIn) {
+    data.MarkWritten(moved_bytes);
+  }
   data.DropFront(moved_bytes);
   request->offset_bytes += moved_bytes;
   if (data.empty()) {
-    done_(request, 0);
+    Finish(request, 0);
   } else {
     Transfer(request);
   }
@@ -163,7 +173,7 @@ void BlockExecutor::StartRange(BlockRequest* request) {
 
 void BlockExecutor::OnRangeDone(BlockRequest* request, int32_t result) {
   if (is_cancelling_) {
-    done_(request, ECANCELED);
+    Finish(request, ECANCELED);
     return;
   }
   if (result == -EINTR) {
@@ -176,9 +186,9 @@ void BlockExecutor::OnRangeDone(BlockRequest* request, int32_t result) {
   }
   // A discard is a hint: what cannot be given back stays (5.2.6.2).
   if (result < 0 && result != -EOPNOTSUPP) {
-    done_(request, -result);
+    Finish(request, -result);
   } else if (++request->next_range == request->ranges.size()) {
-    done_(request, 0);
+    Finish(request, 0);
   } else {
     StartRange(request);
   }
@@ -193,11 +203,11 @@ void BlockExecutor::WriteZeroes(BlockRequest* request) {
 
 void BlockExecutor::OnZeroesWritten(BlockRequest* request, int32_t result) {
   if (is_cancelling_) {
-    done_(request, ECANCELED);
+    Finish(request, ECANCELED);
     return;
   }
   if (result <= 0 && result != -EINTR) {
-    done_(request, result == 0 ? EIO : -result);
+    Finish(request, result == 0 ? EIO : -result);
     return;
   }
   BlockRange& range = request->ranges[request->next_range];

@@ -47,6 +47,9 @@ class BlockExecutor {
   void ReplaceFile(BackingFile file) { file_ = std::move(file); }
 
  private:
+  // The last that the executor does with the request. Whatever came of a read, the kernel may have
+  // written to all of its buffers.
+  void Finish(BlockRequest* request, int error);
   void JoinRun(BlockRequest* request);
   bool MayJoinRun(BlockRequest* request) const;
   void OnRunTransferred(BlockRequest* first, int32_t result);

@@ -75,6 +75,10 @@ struct BlockRequest {
   // answered with it. InvalidArgument: has no header or no place for a status, so that the driver
   // cannot even be told.
   absl::StatusOr<BlockStatus> Parse(const BlockLimits& limits);
+  // Writes the status for the driver.
+  void Answer(BlockStatus answer) const {
+    chain.writable.StoreTaken(status, static_cast<uint8_t>(answer));
+  }
 
  private:
   BlockStatus CheckTransfer(const SegmentList& data, uint64_t guest_sector,

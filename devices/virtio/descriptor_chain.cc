@@ -26,6 +26,7 @@ absl::Status DescriptorTable::Read(uint16_t guest_head, DescriptorChain& chain) 
   chain.head = guest_head;
   chain.readable.Clear();
   chain.writable.Clear();
+  chain.writable.set_memory(memory_);
   uint32_t remaining = queue_size_;
   ASSIGN_OR_RETURN(const std::optional<VirtqDescriptor> guest_indirect,
                    Follow(table_, queue_size_, guest_head, remaining, chain));

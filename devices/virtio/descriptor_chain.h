@@ -31,7 +31,7 @@ static_assert(sizeof(VirtqDescriptor) == 16);
 struct DescriptorChain {
   // The id that the driver gets back.
   uint16_t head = 0;
-  // What the device reads, then what it writes (2.7.4.2).
+  // What the device reads, then what it writes (2.7.4.2), which is marked in the queue's memory.
   SegmentList readable;
   SegmentList writable;
 };

@@ -152,10 +152,13 @@ void NetReceiver::Start(Read* read, bool may_wait) {
 
 void NetReceiver::OnRead(Read* read, int32_t result) {
   --in_flight_count_;
+  if (result > 0) {
+    read->frame_bytes = static_cast<uint64_t>(result);
+    read->segments.MarkWritten(std::min(read->frame_bytes, read->guest_bytes));
+  }
   if (result > 0 && queue_ != nullptr) {
     ++batch_frame_count_;
     ++metrics_->rx_count;
-    read->frame_bytes = static_cast<uint64_t>(result);
     batch_large_count_ += read->frame_bytes > kSmallFrameBytes ? 1 : 0;
     if (!held_.empty() || !Deliver(read)) {
       Hold(read, false);
@@ -182,7 +185,8 @@ void NetReceiver::OnFailedRead(const Read& read, int error) {
       has_nowait_ = !read.may_wait ? false : has_nowait_;
       return;
     case EFAULT:
-      // The frame did not fit and is lost.
+      // The frame did not fit and is lost, but for what the kernel had copied.
+      read.segments.MarkWritten(read.guest_bytes);
       ++metrics_->rx_fails;
       return;
     case EBADFD:

@@ -29,6 +29,7 @@ void SegmentList::AddHost(std::span<uint8_t> bytes) {
 }
 
 void SegmentList::AddFront(const SegmentList& other, uint64_t size_bytes) {
+  memory_ = other.memory_;
   for (const iovec& segment : other.segments()) {
     const uint64_t part_bytes = std::min<uint64_t>(segment.iov_len, size_bytes);
     if (part_bytes == 0) {
@@ -77,6 +78,25 @@ void SegmentList::DropFront(uint64_t size_bytes) {
   }
 }
 
+void SegmentList::StoreTaken(uint8_t* byte, uint8_t value) const {
+  *byte = value;
+  MarkPart(byte, 1);
+}
+
+void SegmentList::MarkWritten(uint64_t size_bytes) const {
+  if (memory_ == nullptr || !memory_->tracks_writes()) {
+    return;
+  }
+  for (const iovec& segment : segments()) {
+    const uint64_t part_bytes = std::min<uint64_t>(segment.iov_len, size_bytes);
+    if (part_bytes == 0) {
+      return;
+    }
+    MarkPart(static_cast<const uint8_t*>(segment.iov_base), part_bytes);
+    size_bytes -= part_bytes;
+  }
+}
+
 uint64_t SegmentList::CopyFrom(uint64_t offset_bytes, std::span<const uint8_t> in) const {
   uint64_t copied_bytes = 0;
   for (const iovec& segment : segments()) {
@@ -89,8 +109,9 @@ uint64_t SegmentList::CopyFrom(uint64_t offset_bytes, std::span<const uint8_t> i
     if (part_bytes == 0) {
       break;
     }
-    std::memcpy(static_cast<uint8_t*>(segment.iov_base) + offset_bytes, in.data() + copied_bytes,
-                part_bytes);
+    uint8_t* part = static_cast<uint8_t*>(segment.iov_base) + offset_bytes;
+    std::memcpy(part, in.data() + copied_bytes, part_bytes);
+    MarkPart(part, part_bytes);
     copied_bytes += part_bytes;
     offset_bytes = 0;
   }

@@ -176,6 +176,7 @@ void VirtQueue::PushUsed(uint16_t head, uint32_t written_bytes) {
   uint8_t* element = used_ + kUsedRingOffset + (next_used_ % size_) * kUsedElementBytes;
   Store<uint32_t>(element, head, std::memory_order_relaxed);
   Store<uint32_t>(element + sizeof(uint32_t), written_bytes, std::memory_order_relaxed);
+  memory_->MarkWritten(element, kUsedElementBytes);
   ++next_used_;
 }
 
@@ -192,6 +193,7 @@ bool VirtQueue::Publish() {
   // The elements, and what the device wrote to the buffers, come before the index; and the load
   // below may not pass this store (2.7.7.2, 2.7.10).
   Store<uint16_t>(used_ + kUsedIndexOffset, next_used_, std::memory_order_seq_cst);
+  memory_->MarkWritten(used_ + kUsedIndexOffset, sizeof(uint16_t));
   published_used_ = next_used_;
   if (!has_event_idx_) {
     return (Load(&avail_[kAvailFlags], std::memory_order_seq_cst) & kAvailNoInterrupt) == 0;
@@ -216,6 +218,7 @@ bool VirtQueue::EnableNotification() {
 void VirtQueue::StoreAvailEvent(uint16_t index) {
   uint8_t* avail_event = used_ + kUsedRingOffset + size_ * kUsedElementBytes;
   Store<uint16_t>(avail_event, index, std::memory_order_seq_cst);
+  memory_->MarkWritten(avail_event, sizeof(index));
 }
 
 VirtQueueState VirtQueue::state() const {

@@ -1,4 +1,4 @@
-// VirtQueue: goes on from a state, and refuses bad ones.
+// VirtQueue: goes on from a state, refuses bad ones, and marks what it writes.
 
 #include <cstdint>
 #include <string>
@@ -17,6 +17,34 @@ class VirtQueueStateTest : public VirtQueueTest {
 };
 
 constexpr uint64_t kRamBytes = VirtQueueStateTest::kRamBytes;
+
+// The layouts put index, elements and available event on pages of their own.
+TEST_F(VirtQueueStateTest, MarksThePagesOfTheUsedRingThatItWrites) {
+  for (const uint64_t used : {uint64_t{0x3000 - 4}, uint64_t{0x3000 - 4 - 0x800}}) {
+    FakeQueue ring(&memory, 0x10000, 256);
+    VirtQueueState state = ring.state();
+    state.guest_used = GuestAddress(used);
+    Restart(state, {.has_event_idx = true});
+    memory.TrackWrites(true);
+    EXPECT_TRUE(queue->EnableNotification());
+    EXPECT_TRUE(memory.written().Contains((used + 4 + 8 * 256) >> 12));
+    EXPECT_EQ(memory.written().Count(), 1u);
+    ring.Add(OneByte());
+    memory.ClearWritten();
+    queue->PushUsed(Pop(), 0);
+    EXPECT_TRUE(memory.written().Contains((used + 4) >> 12));
+    EXPECT_EQ(memory.written().Count(), 1u);
+    memory.ClearWritten();
+    queue->Publish();
+    EXPECT_TRUE(memory.written().Contains((used + 2) >> 12));
+    EXPECT_TRUE(memory.written().Contains((used + 4 + 8 * 256) >> 12));
+    EXPECT_EQ(memory.written().Count(), 2u);
+    memory.TrackWrites(false);
+    ring.Add(OneByte());
+    queue->PushUsed(Pop(), 0);
+    queue->Publish();
+  }
+}
 
 TEST_F(VirtQueueStateTest, GoesOnFromItsState) {
   Start(8);
