@@ -86,7 +86,7 @@ NetReceiver::Read* NetReceiver::PrepareRead(bool is_first) {
     return nullptr;
   }
   Read* read = TakeRead();
-  while (!ready_.empty() && read->chain_bytes < wanted_bytes &&
+  while (!ready_.empty() && read->chain_bytes < wanted_bytes && MayTakeMore(*read) &&
          read->segments.segments().size() < kMaxSegments - kQueueMaxSize) {
     GiveChain(read);
     read->segments.AddFront(read->chains.back()->writable, mode_.frame_max_bytes);
@@ -99,6 +99,12 @@ NetReceiver::Read* NetReceiver::PrepareRead(bool is_first) {
     read->segments.AddHost({read->spill.get(), mode_.frame_max_bytes - read->guest_bytes});
   }
   return read;
+}
+
+// Half of the ring is for frames of the detour while the read waits; no frame gets more.
+bool NetReceiver::MayTakeMore(const Read& read) const {
+  return options_.detour == nullptr || read.chains.empty() ||
+         read.chains.size() < queue_->size() / 2U;
 }
 
 void NetReceiver::GiveChain(Read* read) {

@@ -35,8 +35,8 @@ namespace mayfly {
 // 32 reads at most, and is taken when it is first used.
 //
 // Frames of a detour are copied from such memory too. They pass by the read that waits for the TAP,
-// which keeps its buffers; a driver that gave no more than those gets them with the TAP's next
-// frame.
+// which keeps its buffers, half of the ring at most; a driver that gave no more than those gets
+// them with the TAP's next frame.
 //
 // While the guest has no buffers nothing is read: frames wait in the TAP's queue, which the kernel
 // bounds, and are taken again once the guest brings buffers (CVE-2020-16843).
@@ -115,6 +115,8 @@ class NetReceiver {
   // A read with room for a frame; null when the driver has to bring buffers first. `is_first`: of a
   // batch.
   Read* PrepareRead(bool is_first);
+  // Before it is started.
+  bool MayTakeMore(const Read& read) const;
   // Makes the next ready chain the read's.
   void GiveChain(Read* read);
   // Takes a chain from the queue; false when the driver has no more.

@@ -139,6 +139,24 @@ TEST_F(FrameDetourTest, FramesWaitForBuffers) {
   }
 }
 
+// The read that waits for the TAP has room for a small frame: as many buffers as that takes, or
+// half of the ring.
+TEST_F(FrameDetourTest, AReadThatWaitsLeavesHalfOfASmallRing) {
+  for (const uint16_t queue_size : {uint16_t{2}, uint16_t{4}, uint16_t{8}}) {
+    StartWithMirror({}, 0, queue_size);
+    AddBuffers(queue_size, 150);
+    RunFor(1'000);
+    mirror->frames.push_back(ForMirror(100));
+    EXPECT_EQ(LoadFrame(WaitForReceived()), ForMirror(100));
+    AddBuffers(1, 150);
+    // One that takes more than the other half is dropped.
+    mirror->frames.push_back(ForMirror(1500));
+    RunUntil([&] { return net->metrics().rx_fails == 1; });
+    ASSERT_TRUE(SendToCard(Frame(60)));
+    EXPECT_EQ(LoadFrame(WaitForReceived()), Frame(60));
+  }
+}
+
 TEST_F(FrameDetourTest, ManyFramesComeInTheirOrder) {
   StartWithMirror();
   AddBuffers(250, kBufferBytes);
