@@ -27,7 +27,7 @@ TEST_F(VirtQueueStateTest, MarksThePagesOfTheUsedRingThatItWrites) {
     Restart(state, {.has_event_idx = true});
     memory.TrackWrites(true);
     EXPECT_TRUE(queue->EnableNotification());
-    EXPECT_TRUE(memory.written().Contains((used + 4 + 8 * 256) >> 12));
+    EXPECT_TRUE(memory.written().Contains((used + 4 + uint64_t{8} * 256) >> 12));
     EXPECT_EQ(memory.written().Count(), 1u);
     ring.Add(OneByte());
     memory.ClearWritten();
@@ -37,7 +37,7 @@ TEST_F(VirtQueueStateTest, MarksThePagesOfTheUsedRingThatItWrites) {
     memory.ClearWritten();
     queue->Publish();
     EXPECT_TRUE(memory.written().Contains((used + 2) >> 12));
-    EXPECT_TRUE(memory.written().Contains((used + 4 + 8 * 256) >> 12));
+    EXPECT_TRUE(memory.written().Contains((used + 4 + uint64_t{8} * 256) >> 12));
     EXPECT_EQ(memory.written().Count(), 2u);
     memory.TrackWrites(false);
     ring.Add(OneByte());

@@ -118,10 +118,10 @@ TEST_F(BlockWrittenPagesTest, TheIdAndStatusesAlone) {
 
 // A read may be over before the reset cancels it.
 TEST_F(BlockWrittenPagesTest, ReadsThatAResetCutsOff) {
-  for (int round = 0; round < 20; ++round) {
+  for (int64_t round = 0; round < 20; ++round) {
     StartDisk(1 << 20);
     driver->Fill(kPlace, 64 * kPage, 0xdd);
-    for (uint32_t i = 0; i < 16; ++i) {
+    for (uint64_t i = 0; i < 16; ++i) {
       Request(BlockRequestType::kIn, (15 - i) * 32, kPlace + i * 4 * kPage, 4 * kPage,
               kPlace + 100 * kPage);
     }
