@@ -55,7 +55,8 @@ absl::StatusOr<GuestMemory> GuestMemory::Create(std::vector<Region> regions, Own
   }
   memory.regions_ = std::move(regions);
   memory.fd_ = std::move(fd);
-  memory.backing_ = memory.fd_.is_open() ? backing : Backing::kAnonymous;
+  memory.backing_ =
+      memory.fd_.is_open() || backing == Backing::kUserfault ? backing : Backing::kAnonymous;
   return memory;
 }
 

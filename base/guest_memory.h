@@ -73,15 +73,17 @@ class GuestMemory {
 
   // What lies behind the mappings.
   enum class Backing {
-    kAnonymous,   // private memory of this process alone
-    kShared,      // the file fd(), which has what the guest writes (a memfd)
-    kPrivateFile  // the file fd(), which never changes; what the guest writes is this process's
+    kAnonymous,    // private memory of this process alone
+    kShared,       // the file fd(), which has what the guest writes (a memfd)
+    kPrivateFile,  // the file fd(), which never changes; what the guest writes is this process's
+    kUserfault     // private memory; what is in a page at first another process says (userfaultfd)
   };
 
   GuestMemory() = default;
 
   // `regions` must be non-empty, sorted by start, without overlap or end past 2^64
-  // (InvalidArgument). `fd` is the file behind every region, or empty for anonymous memory.
+  // (InvalidArgument). `fd` is the file behind every region, or empty for anonymous memory, which
+  // `backing` need not say.
   static absl::StatusOr<GuestMemory> Create(std::vector<Region> regions, OwnedFd fd,
                                             Backing backing = Backing::kShared);
 
@@ -113,7 +115,7 @@ class GuestMemory {
   std::span<const Region> regions() const { return regions_; }
   uint64_t size_bytes() const { return size_bytes_; }
   uint64_t page_count() const { return size_bytes_ / PageSet::kPageBytes; }
-  // -1 for anonymous memory.
+  // -1 for kAnonymous and kUserfault.
   int fd() const { return fd_.get(); }
   Backing backing() const { return backing_; }
 
