@@ -163,6 +163,13 @@ void OperationGroup::Allocate(int fd, int mode, uint64_t offset_bytes, uint64_t 
   loop_->Start(entry, this, std::move(done));
 }
 
+void OperationGroup::Madvise(std::span<uint8_t> memory, int advice, Callback done) {
+  MAYFLY_CHECK(memory.size() <= UINT32_MAX);
+  io_uring_sqe* entry = TakeEntry();
+  io_uring_prep_madvise(entry, memory.data(), static_cast<off_t>(memory.size()), advice);
+  loop_->Start(entry, this, std::move(done));
+}
+
 void OperationGroup::Poll(int fd, uint32_t events, Callback done) {
   io_uring_sqe* entry = TakeEntry();
   io_uring_prep_poll_add(entry, fd, events);

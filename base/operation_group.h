@@ -78,6 +78,8 @@ class OperationGroup : private ListLink<GroupListTag> {
   void SyncData(int fd, Callback done);
   // fallocate(2) with FALLOC_FL_* `mode`.
   void Allocate(int fd, int mode, uint64_t offset_bytes, uint64_t size_bytes, Callback done);
+  // madvise(2) with MADV_* `advice` on a thread of the kernel's, for at most 4 GiB less a page.
+  void Madvise(std::span<uint8_t> memory, int advice, Callback done);
   // Waits for any of `events` (POLLIN, POLLOUT, ...); the result is the events that hold.
   void Poll(int fd, uint32_t events, Callback done);
 

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/falloc.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +11,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/mapping.h"
 #include "base/operation_group.h"
 #include "gtest/gtest.h"
 #include "tests/fakes/temporary_file.h"
@@ -84,6 +86,23 @@ TEST_P(OperationGroupFilesTest, AllocateMakesAHoleOfTheSizeAsked) {
   EXPECT_EQ(bytes[4095], 0xff);
   EXPECT_EQ(std::count(bytes.begin(), bytes.end(), 0), 4096);
   EXPECT_EQ(bytes[8192], 0xff);
+}
+
+TEST_P(OperationGroupFilesTest, MadviseReachesTheMemory) {
+  auto mapping = Mapping::Create({.size_bytes = 4096,
+                                  .protection = PROT_READ | PROT_WRITE,
+                                  .flags = MAP_PRIVATE | MAP_ANONYMOUS});
+  ASSERT_TRUE(mapping.ok()) << mapping.status();
+  mapping->data()[0] = 1;
+  OperationGroup io(loop.get());
+  std::vector<int32_t> results;
+  const auto note = [&](int32_t result) { results.push_back(result); };
+  io.Madvise(mapping->bytes(), MADV_DONTNEED, note);
+  RunUntil([&] { return results.size() == 1; });
+  EXPECT_EQ(mapping->data()[0], 0);
+  io.Madvise(mapping->bytes(), -1, note);
+  RunUntil([&] { return results.size() == 2; });
+  EXPECT_EQ(results, (std::vector<int32_t>{0, -EINVAL}));
 }
 
 }  // namespace
