@@ -62,7 +62,18 @@ absl::StatusOr<GuestMemory> GuestMemory::Create(std::vector<Region> regions, Own
 
 void GuestMemory::TrackWrites(bool tracked) { written_ = PageSet(tracked ? page_count() : 0); }
 
+void GuestMemory::MarkImage(const uint8_t* data, uint64_t size_bytes) const {
+  if (image_pages_.page_count() == 0) {
+    image_pages_ = PageSet(page_count());
+  }
+  image_pages_.AddRun(PagesOf(data, size_bytes));
+}
+
 void GuestMemory::AddWritten(const uint8_t* data, uint64_t size_bytes) const {
+  written_.AddRun(PagesOf(data, size_bytes));
+}
+
+PageRun GuestMemory::PagesOf(const uint8_t* data, uint64_t size_bytes) const {
   uint64_t region_first = 0;
   for (const Region& region : regions_) {
     const uint8_t* start = region.mapping.data();
@@ -70,11 +81,12 @@ void GuestMemory::AddWritten(const uint8_t* data, uint64_t size_bytes) const {
       const auto offset_bytes = static_cast<uint64_t>(data - start);
       const uint64_t first = offset_bytes / PageSet::kPageBytes;
       const uint64_t last = (offset_bytes + size_bytes - 1) / PageSet::kPageBytes;
-      written_.AddRun({region_first + first, last - first + 1});
-      return;
+      return {region_first + first, last - first + 1};
     }
     region_first += region.mapping.size_bytes() / PageSet::kPageBytes;
   }
+  MAYFLY_CHECK(false);
+  return {};
 }
 
 absl::StatusOr<GuestSlice> GuestMemory::Resolve(GuestRange range) const {

@@ -119,6 +119,12 @@ class GuestMemory {
   int fd() const { return fd_.get(); }
   Backing backing() const { return backing_; }
 
+  // Pages of other files that were mapped over the backing ones (a kernel image's), in pieces that
+  // Resolve gave: what is in them is not in fd(). Before anything else uses the memory.
+  void MarkImage(const uint8_t* data, uint64_t size_bytes) const;
+  // Of 0 pages when there are none.
+  const PageSet& image_pages() const { return image_pages_; }
+
   // What this process and the kernel on its behalf write past KVM, whose dirty log has only what
   // vCPUs write. Loop thread only, all of them.
   //
@@ -138,11 +144,14 @@ class GuestMemory {
 
  private:
   void AddWritten(const uint8_t* data, uint64_t size_bytes) const;
+  // The pages that a piece lies in.
+  PageRun PagesOf(const uint8_t* data, uint64_t size_bytes) const;
 
   std::vector<Region> regions_;
   OwnedFd fd_;
   Backing backing_ = Backing::kAnonymous;
   uint64_t size_bytes_ = 0;
+  mutable PageSet image_pages_;
   mutable PageSet written_;
 };
 

@@ -37,6 +37,9 @@ inline constexpr GuestAddress kSystemTablesEnd(0xde000);
 inline constexpr GuestAddress kVmClock(0xde000);
 inline constexpr uint64_t kVmClockSizeBytes = 0x1000;
 inline constexpr GuestAddress kVmGenId(0xdfff0);
+// The id of the snapshot that was taken last, for whoever restores it.
+inline constexpr GuestAddress kSnapshotId(0xdffe0);
+inline constexpr size_t kSnapshotIdBytes = 16;
 // From kSystemTables to here guests are told to keep off.
 inline constexpr GuestAddress kSystemAreaEnd(0xe0000);
 inline constexpr GuestAddress kRsdp(0xe0000);

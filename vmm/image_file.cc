@@ -77,8 +77,9 @@ absl::Status ImageFile::Place(uint64_t file_offset, uint64_t size_bytes, GuestAd
   if (page_bytes == 0) {
     return absl::OkStatus();
   }
-  return Annotate(
-      MapPages(fd_.get(), file_offset + head_bytes, target.subspan(head_bytes, page_bytes)), path_);
+  const std::span<uint8_t> pages = target.subspan(head_bytes, page_bytes);
+  memory.MarkImage(pages.data(), pages.size());
+  return Annotate(MapPages(fd_.get(), file_offset + head_bytes, pages), path_);
 }
 
 absl::Status ImageFile::ReadInto(uint64_t file_offset, std::span<uint8_t> out) const {

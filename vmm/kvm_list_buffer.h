@@ -24,10 +24,21 @@ struct KvmListHeader {
 };
 static_assert(sizeof(KvmListHeader) == 8);
 
+// struct kvm_msr_list: a count and as many numbers.
+inline constexpr uint64_t kKvmGetMsrIndexList = _IOWR(KVMIO, 0x02, __u32);
 inline constexpr uint64_t kKvmGetSupportedCpuid = _IOWR(KVMIO, 0x05, KvmListHeader);
 inline constexpr uint64_t kKvmGetMsrs = _IOWR(KVMIO, 0x88, KvmListHeader);
 inline constexpr uint64_t kKvmSetMsrs = _IOW(KVMIO, 0x89, KvmListHeader);
 inline constexpr uint64_t kKvmSetCpuid2 = _IOW(KVMIO, 0x90, KvmListHeader);
+inline constexpr uint64_t kKvmGetCpuid2 = _IOWR(KVMIO, 0x91, KvmListHeader);
+
+// struct kvm_xsave without the list at its end, which makes it too large in C++ as well.
+struct KvmXsave {
+  __u32 region[1024];
+};
+inline constexpr uint64_t kKvmGetXsave = _IOR(KVMIO, 0xa4, KvmXsave);
+inline constexpr uint64_t kKvmSetXsave = _IOW(KVMIO, 0xa5, KvmXsave);
+inline constexpr uint64_t kKvmGetXsave2 = _IOR(KVMIO, 0xcf, KvmXsave);
 
 // The argument of such an ioctl: a header and up to `kCapacity` entries.
 template <typename Entry, size_t kCapacity>
@@ -66,7 +77,8 @@ class KvmListBuffer {
 
 // KVM_MAX_CPUID_ENTRIES of arch/x86/include/asm/kvm_host.h.
 using KvmCpuidBuffer = KvmListBuffer<kvm_cpuid_entry2, 256>;
-using KvmMsrBuffer = KvmListBuffer<kvm_msr_entry, 64>;
+// MAX_IO_MSRS of arch/x86/kvm/x86.c.
+using KvmMsrBuffer = KvmListBuffer<kvm_msr_entry, 256>;
 
 }  // namespace mayfly
 

@@ -45,6 +45,9 @@ constexpr std::array<Capability, 15> kRequiredCapabilities = {{
 
 constexpr int kCreateVmAttempts = 5;
 
+// Linux 6.18 has some 200; more makes the ioctl fail with E2BIG.
+constexpr uint32_t kMaxListedMsrs = 2048;
+
 }  // namespace
 
 absl::StatusOr<KvmSystem> KvmSystem::Open(const char* path) {
@@ -114,6 +117,14 @@ absl::StatusOr<std::vector<kvm_cpuid_entry2>> KvmSystem::GetSupportedCpuid() con
   RETURN_IF_ERROR(KvmIoctl(fd_.get(), kKvmGetSupportedCpuid, KvmArgument(buffer.Prepare()),
                            "KVM_GET_SUPPORTED_CPUID"));
   return buffer.Entries();
+}
+
+absl::StatusOr<std::vector<uint32_t>> KvmSystem::GetMsrIndexList() const {
+  std::array<uint32_t, 1 + kMaxListedMsrs> list = {kMaxListedMsrs};
+  RETURN_IF_ERROR(
+      KvmIoctl(fd_.get(), kKvmGetMsrIndexList, KvmArgument(list.data()), "KVM_GET_MSR_INDEX_LIST"));
+  const size_t count = std::min<size_t>(list[0], kMaxListedMsrs);
+  return std::vector<uint32_t>(list.begin() + 1, list.begin() + 1 + static_cast<ptrdiff_t>(count));
 }
 
 }  // namespace mayfly

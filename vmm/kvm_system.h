@@ -36,6 +36,8 @@ class KvmSystem {
   absl::StatusOr<KvmVm> CreateVm() const;
   absl::StatusOr<size_t> GetVcpuMmapSize() const;
   absl::StatusOr<std::vector<kvm_cpuid_entry2>> GetSupportedCpuid() const;
+  // The MSRs that KVM knows it has to save.
+  absl::StatusOr<std::vector<uint32_t>> GetMsrIndexList() const;
 
  private:
   explicit KvmSystem(OwnedFd fd) : fd_(std::move(fd)) {}

@@ -68,6 +68,19 @@ VcpuExit DecodeExit(kvm_run* run) {
   }
 }
 
+// For the ioctls that fill in, or read, one structure of fixed size.
+template <typename T>
+absl::StatusOr<T> Get(const OwnedFd& fd, uint64_t request, absl::string_view name) {
+  T value = {};
+  RETURN_IF_ERROR(KvmIoctl(fd.get(), request, KvmArgument(&value), name));
+  return value;
+}
+
+template <typename T>
+absl::Status Set(const OwnedFd& fd, uint64_t request, const T& value, absl::string_view name) {
+  return KvmIoctl(fd.get(), request, KvmArgument(&value), name).status();
+}
+
 }  // namespace
 
 absl::StatusOr<KvmVcpu> KvmVcpu::Create(OwnedFd fd, size_t mmap_size_bytes) {
@@ -100,37 +113,76 @@ void KvmVcpu::RequestImmediateExit(bool requested) {
 }
 
 absl::StatusOr<kvm_regs> KvmVcpu::GetRegs() const {
-  kvm_regs regs = {};
-  RETURN_IF_ERROR(KvmIoctl(fd_.get(), KVM_GET_REGS, KvmArgument(&regs), "KVM_GET_REGS"));
-  return regs;
+  return Get<kvm_regs>(fd_, KVM_GET_REGS, "KVM_GET_REGS");
 }
 
 absl::Status KvmVcpu::SetRegs(const kvm_regs& regs) const {
-  return KvmIoctl(fd_.get(), KVM_SET_REGS, KvmArgument(&regs), "KVM_SET_REGS").status();
+  return Set(fd_, KVM_SET_REGS, regs, "KVM_SET_REGS");
 }
 
 absl::StatusOr<kvm_sregs> KvmVcpu::GetSregs() const {
-  kvm_sregs sregs = {};
-  RETURN_IF_ERROR(KvmIoctl(fd_.get(), KVM_GET_SREGS, KvmArgument(&sregs), "KVM_GET_SREGS"));
-  return sregs;
+  return Get<kvm_sregs>(fd_, KVM_GET_SREGS, "KVM_GET_SREGS");
 }
 
 absl::Status KvmVcpu::SetSregs(const kvm_sregs& sregs) const {
-  return KvmIoctl(fd_.get(), KVM_SET_SREGS, KvmArgument(&sregs), "KVM_SET_SREGS").status();
+  return Set(fd_, KVM_SET_SREGS, sregs, "KVM_SET_SREGS");
 }
 
 absl::Status KvmVcpu::SetFpu(const kvm_fpu& fpu) const {
-  return KvmIoctl(fd_.get(), KVM_SET_FPU, KvmArgument(&fpu), "KVM_SET_FPU").status();
+  return Set(fd_, KVM_SET_FPU, fpu, "KVM_SET_FPU");
 }
 
 absl::StatusOr<kvm_lapic_state> KvmVcpu::GetLapic() const {
-  kvm_lapic_state lapic = {};
-  RETURN_IF_ERROR(KvmIoctl(fd_.get(), KVM_GET_LAPIC, KvmArgument(&lapic), "KVM_GET_LAPIC"));
-  return lapic;
+  return Get<kvm_lapic_state>(fd_, KVM_GET_LAPIC, "KVM_GET_LAPIC");
 }
 
 absl::Status KvmVcpu::SetLapic(const kvm_lapic_state& lapic) const {
-  return KvmIoctl(fd_.get(), KVM_SET_LAPIC, KvmArgument(&lapic), "KVM_SET_LAPIC").status();
+  return Set(fd_, KVM_SET_LAPIC, lapic, "KVM_SET_LAPIC");
+}
+
+absl::StatusOr<kvm_xcrs> KvmVcpu::GetXcrs() const {
+  return Get<kvm_xcrs>(fd_, KVM_GET_XCRS, "KVM_GET_XCRS");
+}
+
+absl::Status KvmVcpu::SetXcrs(const kvm_xcrs& xcrs) const {
+  return Set(fd_, KVM_SET_XCRS, xcrs, "KVM_SET_XCRS");
+}
+
+absl::StatusOr<kvm_debugregs> KvmVcpu::GetDebugregs() const {
+  return Get<kvm_debugregs>(fd_, KVM_GET_DEBUGREGS, "KVM_GET_DEBUGREGS");
+}
+
+absl::Status KvmVcpu::SetDebugregs(const kvm_debugregs& debugregs) const {
+  return Set(fd_, KVM_SET_DEBUGREGS, debugregs, "KVM_SET_DEBUGREGS");
+}
+
+absl::StatusOr<kvm_vcpu_events> KvmVcpu::GetVcpuEvents() const {
+  return Get<kvm_vcpu_events>(fd_, KVM_GET_VCPU_EVENTS, "KVM_GET_VCPU_EVENTS");
+}
+
+absl::Status KvmVcpu::SetVcpuEvents(const kvm_vcpu_events& events) const {
+  return Set(fd_, KVM_SET_VCPU_EVENTS, events, "KVM_SET_VCPU_EVENTS");
+}
+
+absl::StatusOr<kvm_mp_state> KvmVcpu::GetMpState() const {
+  return Get<kvm_mp_state>(fd_, KVM_GET_MP_STATE, "KVM_GET_MP_STATE");
+}
+
+absl::Status KvmVcpu::SetMpState(const kvm_mp_state& state) const {
+  return Set(fd_, KVM_SET_MP_STATE, state, "KVM_SET_MP_STATE");
+}
+
+absl::StatusOr<std::vector<uint8_t>> KvmVcpu::GetXsave(size_t size_bytes) const {
+  std::vector<uint8_t> area(std::max(size_bytes, sizeof(KvmXsave)));
+  const bool is_large = area.size() > sizeof(KvmXsave);
+  RETURN_IF_ERROR(KvmIoctl(fd_.get(), is_large ? kKvmGetXsave2 : kKvmGetXsave,
+                           KvmArgument(area.data()),
+                           is_large ? "KVM_GET_XSAVE2" : "KVM_GET_XSAVE"));
+  return area;
+}
+
+absl::Status KvmVcpu::SetXsave(std::span<const uint8_t> area) const {
+  return KvmIoctl(fd_.get(), kKvmSetXsave, KvmArgument(area.data()), "KVM_SET_XSAVE").status();
 }
 
 absl::Status KvmVcpu::SetCpuid2(std::span<const kvm_cpuid_entry2> entries) const {
@@ -140,6 +192,13 @@ absl::Status KvmVcpu::SetCpuid2(std::span<const kvm_cpuid_entry2> entries) const
   KvmCpuidBuffer buffer;
   return KvmIoctl(fd_.get(), kKvmSetCpuid2, KvmArgument(buffer.Fill(entries)), "KVM_SET_CPUID2")
       .status();
+}
+
+absl::StatusOr<std::vector<kvm_cpuid_entry2>> KvmVcpu::GetCpuid2() const {
+  KvmCpuidBuffer buffer;
+  RETURN_IF_ERROR(
+      KvmIoctl(fd_.get(), kKvmGetCpuid2, KvmArgument(buffer.Prepare()), "KVM_GET_CPUID2"));
+  return buffer.Entries();
 }
 
 absl::StatusOr<std::vector<kvm_msr_entry>> KvmVcpu::GetMsrs(
@@ -183,6 +242,10 @@ absl::StatusOr<GuestAddress> KvmVcpu::Translate(uint64_t guest_linear_address) c
 absl::StatusOr<uint32_t> KvmVcpu::GetTscKhz() const {
   ASSIGN_OR_RETURN(const int khz, KvmIoctl(fd_.get(), KVM_GET_TSC_KHZ, 0, "KVM_GET_TSC_KHZ"));
   return static_cast<uint32_t>(khz);
+}
+
+absl::Status KvmVcpu::SetTscKhz(uint32_t khz) const {
+  return KvmIoctl(fd_.get(), KVM_SET_TSC_KHZ, khz, "KVM_SET_TSC_KHZ").status();
 }
 
 absl::Status KvmVcpu::KvmclockCtrl() const {

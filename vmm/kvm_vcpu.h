@@ -40,9 +40,22 @@ class KvmVcpu {
   absl::StatusOr<kvm_sregs> GetSregs() const;
   absl::Status SetSregs(const kvm_sregs& sregs) const;
   absl::Status SetFpu(const kvm_fpu& fpu) const;
+  // `size_bytes` is KvmVm::GetXsaveSize().
+  absl::StatusOr<std::vector<uint8_t>> GetXsave(size_t size_bytes) const;
+  // `area` is of the size that KVM takes.
+  absl::Status SetXsave(std::span<const uint8_t> area) const;
+  absl::StatusOr<kvm_xcrs> GetXcrs() const;
+  absl::Status SetXcrs(const kvm_xcrs& xcrs) const;
+  absl::StatusOr<kvm_debugregs> GetDebugregs() const;
+  absl::Status SetDebugregs(const kvm_debugregs& debugregs) const;
+  absl::StatusOr<kvm_vcpu_events> GetVcpuEvents() const;
+  absl::Status SetVcpuEvents(const kvm_vcpu_events& events) const;
+  absl::StatusOr<kvm_mp_state> GetMpState() const;
+  absl::Status SetMpState(const kvm_mp_state& state) const;
   absl::StatusOr<kvm_lapic_state> GetLapic() const;
   absl::Status SetLapic(const kvm_lapic_state& lapic) const;
   absl::Status SetCpuid2(std::span<const kvm_cpuid_entry2> entries) const;
+  absl::StatusOr<std::vector<kvm_cpuid_entry2>> GetCpuid2() const;
   // The values of the MSRs that `msrs` names, at most KvmMsrBuffer::kMaxEntries. InvalidArgument
   // names the first that KVM does not know.
   absl::StatusOr<std::vector<kvm_msr_entry>> GetMsrs(std::span<const kvm_msr_entry> msrs) const;
@@ -53,6 +66,8 @@ class KvmVcpu {
   absl::StatusOr<GuestAddress> Translate(uint64_t guest_linear_address) const;
   // The guest's TSC frequency in kHz.
   absl::StatusOr<uint32_t> GetTscKhz() const;
+  // Needs KVM_CAP_TSC_CONTROL where it is not the host's own.
+  absl::Status SetTscKhz(uint32_t khz) const;
   // Tells a guest with a KVM clock that it was stopped, so that it does not take the gap for a
   // hang. InvalidArgument when the guest has not set such a clock up.
   absl::Status KvmclockCtrl() const;

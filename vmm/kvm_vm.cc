@@ -2,9 +2,12 @@
 
 #include "vmm/kvm_vm.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "vmm/kvm_ioctl.h"
+#include "vmm/kvm_list_buffer.h"
 
 namespace mayfly {
 
@@ -61,6 +64,42 @@ absl::Status KvmVm::GetDirtyLog(uint32_t slot, std::span<uint64_t> bitmap) const
   kvm_dirty_log log = {.slot = slot};
   log.dirty_bitmap = bitmap.data();
   return KvmIoctl(fd_.get(), KVM_GET_DIRTY_LOG, KvmArgument(&log), "KVM_GET_DIRTY_LOG").status();
+}
+
+absl::StatusOr<kvm_irqchip> KvmVm::GetIrqchip(uint32_t chip_id) const {
+  kvm_irqchip chip = {.chip_id = chip_id};
+  RETURN_IF_ERROR(KvmIoctl(fd_.get(), KVM_GET_IRQCHIP, KvmArgument(&chip), "KVM_GET_IRQCHIP"));
+  return chip;
+}
+
+absl::Status KvmVm::SetIrqchip(const kvm_irqchip& chip) const {
+  return KvmIoctl(fd_.get(), KVM_SET_IRQCHIP, KvmArgument(&chip), "KVM_SET_IRQCHIP").status();
+}
+
+absl::StatusOr<kvm_pit_state2> KvmVm::GetPit2() const {
+  kvm_pit_state2 state = {};
+  RETURN_IF_ERROR(KvmIoctl(fd_.get(), KVM_GET_PIT2, KvmArgument(&state), "KVM_GET_PIT2"));
+  return state;
+}
+
+absl::Status KvmVm::SetPit2(const kvm_pit_state2& state) const {
+  return KvmIoctl(fd_.get(), KVM_SET_PIT2, KvmArgument(&state), "KVM_SET_PIT2").status();
+}
+
+absl::StatusOr<kvm_clock_data> KvmVm::GetClock() const {
+  kvm_clock_data clock = {};
+  RETURN_IF_ERROR(KvmIoctl(fd_.get(), KVM_GET_CLOCK, KvmArgument(&clock), "KVM_GET_CLOCK"));
+  return clock;
+}
+
+absl::Status KvmVm::SetClock(const kvm_clock_data& clock) const {
+  return KvmIoctl(fd_.get(), KVM_SET_CLOCK, KvmArgument(&clock), "KVM_SET_CLOCK").status();
+}
+
+size_t KvmVm::GetXsaveSize() const {
+  const int size_bytes =
+      KvmIoctl(fd_.get(), KVM_CHECK_EXTENSION, KVM_CAP_XSAVE2, "KVM_CHECK_EXTENSION").value_or(0);
+  return std::max(static_cast<size_t>(size_bytes), sizeof(KvmXsave));
 }
 
 }  // namespace mayfly

@@ -53,6 +53,15 @@ class KvmVm {
   // The bitmap of pages (4 KiB, lowest first) written since the last call. `bitmap` holds a bit per
   // page of the slot, rounded up to 64.
   absl::Status GetDirtyLog(uint32_t slot, std::span<uint64_t> bitmap) const;
+  // One of the three chips, KVM_IRQCHIP_*.
+  absl::StatusOr<kvm_irqchip> GetIrqchip(uint32_t chip_id) const;
+  absl::Status SetIrqchip(const kvm_irqchip& chip) const;
+  absl::StatusOr<kvm_pit_state2> GetPit2() const;
+  absl::Status SetPit2(const kvm_pit_state2& state) const;
+  absl::StatusOr<kvm_clock_data> GetClock() const;
+  absl::Status SetClock(const kvm_clock_data& clock) const;
+  // How large a vCPU's XSAVE area is (KVM_CAP_XSAVE2), at least 4096 bytes.
+  size_t GetXsaveSize() const;
 
  private:
   OwnedFd fd_;

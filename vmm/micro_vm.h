@@ -19,6 +19,7 @@
 #include "base/guest_memory.h"
 #include "base/loop_signal.h"
 #include "base/mutex.h"
+#include "base/page_set.h"
 #include "base/phase_timeline.h"
 #include "devices/acpi_sleep.h"
 #include "devices/boot_timer.h"
@@ -31,8 +32,9 @@
 #include "vmm/cpu_template.h"
 #include "vmm/guest_ram.h"
 #include "vmm/irq_fd.h"
-#include "vmm/kvm_system.h"
 #include "vmm/kvm_vm.h"
+#include "vmm/machine_state.h"
+#include "vmm/micro_vm_state.h"
 #include "vmm/run_control.h"
 #include "vmm/vcpu.h"
 #include "vmm/virtio_slot.h"
@@ -109,14 +111,28 @@ class MicroVm {
     std::function<void(absl::string_view)> on_warning;
   };
 
-  // Opens KVM, makes RAM, loads `boot` and sets up vCPUs and devices, in the order that the kernel
-  // does fastest (docs/architecture.md). `loop` and `serial_sink` outlive the VM. Marks each phase
-  // in `timeline`. InvalidArgument for a wrong config; else the failing call.
+  // Opens KVM, makes RAM, loads `boot` and sets up vCPUs and devices. `loop` and `serial_sink`
+  // outlive the VM. Marks each phase in `timeline`. InvalidArgument for a wrong config; else the
+  // failing call.
   static absl::StatusOr<std::unique_ptr<MicroVm>> Create(const MicroVmConfig& config,
                                                          const BootSource& boot,
                                                          SerialSink* serial_sink, EventLoop* loop,
                                                          Observer observer,
                                                          PhaseTimeline& timeline);
+  // A VM like the one `restored` was saved from, at the very instruction where it was, paused. Of
+  // `config` RAM, vCPUs and CPU template do not count, and there is no boot timer; its disks and
+  // cards are those of the saved VM, by name and order. InvalidArgument for a state that no VM can
+  // have, FailedPrecondition for one that cannot go on here; else the failing call.
+  struct RestoredVm {
+    GuestMemory memory;
+    const MicroVmState& state;
+    RestoredClock clock = RestoredClock::kContinues;
+  };
+  static absl::StatusOr<std::unique_ptr<MicroVm>> Restore(const MicroVmConfig& config,
+                                                          RestoredVm restored,
+                                                          SerialSink* serial_sink, EventLoop* loop,
+                                                          Observer observer,
+                                                          PhaseTimeline& timeline);
   MicroVm(const MicroVm&) = delete;
   MicroVm& operator=(const MicroVm&) = delete;
   // Stops the vCPUs first: they use everything else.
@@ -131,6 +147,24 @@ class MicroVm {
   void Pause(RunControl::PauseDone done) { run_control_.Pause(std::move(done)); }
   absl::Status Resume() { return run_control_.Resume(); }
   bool is_paused() const { return run_control_.state() == RunControl::State::kPaused; }
+
+  // All of the VM but its RAM. FailedPrecondition unless it is paused.
+  absl::StatusOr<MicroVmState> Save();
+
+  // For a VM that tracks dirty pages, while it is paused: adds the pages written since the last
+  // call to dirty_pages(), which keeps them until ForgetDirtyPages: a snapshot that fails loses
+  // none. Without tracking nothing happens.
+  absl::Status CollectDirtyPages();
+  // Of 0 pages when nothing is tracked.
+  const PageSet& dirty_pages() const { return dirty_pages_; }
+  // A snapshot has succeeded.
+  void ForgetDirtyPages() {
+    dirty_pages_.Clear();
+    has_base_ = true;
+  }
+  // There is a memory file to which written pages are the difference: the VM was restored from it,
+  // or a snapshot of it was taken.
+  bool has_base() const { return has_base_; }
 
   // Opens every disk's file again by its path, for one that grew or was exchanged; see
   // BlockDevice::Reopen. `on_done` hears how it went, once for each disk.
@@ -163,36 +197,13 @@ class MicroVm {
   I8042& i8042() { return *i8042_; }
   const GuestMemory& memory() const { return memory_; }
   // By which a guest learns that it was restored.
-  VmGeneration& generation() { return *generation_; }
-  VmClock& clock() { return *clock_; }
+  VmGeneration& generation() { return *vm_generation_; }
+  VmClock& clock() { return *vm_clock_; }
 
  private:
+  friend class MicroVmBuilder;
+
   MicroVm(EventLoop* loop, Observer observer);
-
-  absl::Status CreateMachine(const MicroVmConfig& config, const KvmSystem& kvm,
-                             PhaseTimeline& timeline);
-  absl::Status AddMemorySlots(uint32_t flags);
-  absl::Status CreateDevices(const MicroVmConfig& config, SerialSink* serial_sink,
-                             const PhaseTimeline& timeline);
-  absl::Status CreateRestoreNotices();
-  absl::Status CreateVcpus(const MicroVmConfig& config, const KvmSystem& kvm,
-                           const BootEntry& entry, PhaseTimeline& timeline);
-  struct VcpuSetup {
-    std::vector<kvm_cpuid_entry2> cpuid;
-    std::vector<MsrModifier> msrs;
-    BootEntry entry;
-  };
-  absl::Status SetUpVcpu(uint32_t index, KvmVcpu& vcpu, VcpuSetup& setup) const;
-
-  // The devices, each with its name; disks first.
-  struct NamedDevice {
-    std::string name;
-    std::unique_ptr<VirtioDevice> device;
-  };
-  absl::StatusOr<std::vector<NamedDevice>> OpenDevices(const MicroVmConfig& config);
-  std::function<void(absl::string_view)> WarningSink(const std::string& name) const;
-  absl::Status PlugIn(std::vector<NamedDevice> devices,
-                      std::span<const VirtioMmioResource> resources);
 
   // Any thread; the first end counts.
   void ReportEnd(VmEnd end);
@@ -207,17 +218,20 @@ class MicroVm {
   LoopSignal end_signal_;
 
   GuestMemory memory_;
+  HugePages huge_pages_ = HugePages::kNone;
+  PageSet dirty_pages_;
+  bool has_base_ = false;
   std::optional<KvmVm> vm_;
   std::unique_ptr<IrqFd> serial_irq_;
   std::unique_ptr<IrqFd> i8042_irq_;
   std::unique_ptr<Serial> serial_;
   std::unique_ptr<I8042> i8042_;
   std::unique_ptr<AcpiSleep> acpi_sleep_;
+  std::unique_ptr<IrqFd> vm_generation_irq_;
+  std::optional<VmGeneration> vm_generation_;
+  std::unique_ptr<IrqFd> vm_clock_irq_;
+  std::optional<VmClock> vm_clock_;
   std::unique_ptr<BootTimer> boot_timer_;
-  std::unique_ptr<IrqFd> generation_irq_;
-  std::unique_ptr<IrqFd> clock_irq_;
-  std::optional<VmGeneration> generation_;
-  std::optional<VmClock> clock_;
   // Before devices and vCPUs, which call it.
   RunControl run_control_;
   // Those of the slots, in their order.

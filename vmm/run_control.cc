@@ -25,9 +25,23 @@ RunControl::RunControl(EventLoop* loop, int64_t pause_timeout_us)
 
 absl::Status RunControl::Start(std::span<const std::unique_ptr<Vcpu>> vcpus,
                                std::span<const std::unique_ptr<VirtioSlot>> slots) {
-  RETURN_IF_ERROR(InstallVcpuKickHandler());
   vcpus_ = vcpus;
   slots_ = slots;
+  RETURN_IF_ERROR(StartThreads());
+  state_ = State::kRunning;
+  return absl::OkStatus();
+}
+
+void RunControl::AddPaused(std::span<const std::unique_ptr<Vcpu>> vcpus,
+                           std::span<const std::unique_ptr<VirtioSlot>> slots) {
+  vcpus_ = vcpus;
+  slots_ = slots;
+  state_ = State::kPaused;
+}
+
+absl::Status RunControl::StartThreads() {
+  RETURN_IF_ERROR(InstallVcpuKickHandler());
+  has_threads_ = true;
   for (const std::unique_ptr<Vcpu>& vcpu : vcpus_) {
     const absl::Status status = vcpu->Start();
     if (!status.ok()) {
@@ -35,7 +49,6 @@ absl::Status RunControl::Start(std::span<const std::unique_ptr<Vcpu>> vcpus,
       return status;
     }
   }
-  state_ = State::kRunning;
   return absl::OkStatus();
 }
 
@@ -118,7 +131,7 @@ absl::Status RunControl::Resume() {
       return absl::OkStatus();
     case State::kPaused:
       LetGo();
-      return absl::OkStatus();
+      return has_threads_ ? absl::OkStatus() : StartThreads();
     case State::kPausing:
       LetGo();
       EndPause(absl::CancelledError("the VM was resumed"));

@@ -37,6 +37,11 @@ class RunControl {
   absl::Status Start(std::span<const std::unique_ptr<Vcpu>> vcpus,
                      std::span<const std::unique_ptr<VirtioSlot>> slots);
 
+  // Takes vCPUs and devices that are at rest, as restored ones are: the VM is paused, and the
+  // threads start with Resume. Instead of Start.
+  void AddPaused(std::span<const std::unique_ptr<Vcpu>> vcpus,
+                 std::span<const std::unique_ptr<VirtioSlot>> slots);
+
   // Runs `done` once all vCPUs have left the guest and wait, and then all devices have completed
   // what they had begun; never inside this call, and not at all when this object is destroyed
   // first. Paused already: the same. Errors, after which the VM runs on: DeadlineExceeded, naming
@@ -44,7 +49,7 @@ class RunControl {
   // started, or was stopped.
   void Pause(PauseDone done);
   // Lets devices and vCPUs go on; nothing happens when they do already. FailedPrecondition as
-  // above.
+  // above; else a thread could not be started, and the VM is stopped.
   absl::Status Resume();
   // Makes all vCPUs leave the guest and joins their threads. Devices are left as they are.
   void Stop();
@@ -65,11 +70,13 @@ class RunControl {
   void OnTimeout();
   // Ends the pause that is under way.
   void EndPause(const absl::Status& status);
+  absl::Status StartThreads();
   void LetGo();
   void Deliver();
 
   const int64_t pause_timeout_us_;
   State state_ = State::kCreated;
+  bool has_threads_ = false;
   std::span<const std::unique_ptr<Vcpu>> vcpus_;
   std::span<const std::unique_ptr<VirtioSlot>> slots_;
   // Those that wait for the pause that is under way.
