@@ -98,9 +98,8 @@ absl::StatusOr<PageSet> AnonymousPages(const GuestMemory& memory) {
   return pages;
 }
 
-}  // namespace
-
-absl::StatusOr<PageSet> PopulatedPages(const GuestMemory& memory) {
+// Those that may have something, but for what lies over the backing.
+absl::StatusOr<PageSet> BackingPages(const GuestMemory& memory) {
   switch (memory.backing()) {
     case GuestMemory::Backing::kShared:
       return SharedPages(memory);
@@ -115,6 +114,16 @@ absl::StatusOr<PageSet> PopulatedPages(const GuestMemory& memory) {
       return AllPages(memory);
   }
   return AllPages(memory);
+}
+
+}  // namespace
+
+absl::StatusOr<PageSet> PopulatedPages(const GuestMemory& memory) {
+  ASSIGN_OR_RETURN(PageSet pages, BackingPages(memory));
+  if (memory.image_pages().page_count() > 0) {
+    pages.AddAll(memory.image_pages());
+  }
+  return pages;
 }
 
 absl::StatusOr<PageSet> WrittenSinceLoad(const GuestMemory& memory) {

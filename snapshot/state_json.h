@@ -1,0 +1,18 @@
+// Shows a snapshot's state to people and scripts.
+
+#ifndef MAYFLY_SNAPSHOT_STATE_JSON_H_
+#define MAYFLY_SNAPSHOT_STATE_JSON_H_
+
+#include "nlohmann/json.hpp"
+#include "snapshot/snapshot_state.h"
+#include "snapshot/state_file.h"
+
+namespace mayfly {
+
+// All of it but the contents of KVM's structures, of which the sizes are told. Numbers are decimal;
+// addresses, registers and MSRs are hexadecimal texts.
+nlohmann::ordered_json StateToJson(const StateVersion& version, const SnapshotState& state);
+
+}  // namespace mayfly
+
+#endif  // MAYFLY_SNAPSHOT_STATE_JSON_H_
