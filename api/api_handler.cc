@@ -3,6 +3,7 @@
 #include "api/api_handler.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 #include <variant>
 
@@ -86,6 +87,29 @@ absl::string_view StatusWords(int status) {
   }
 }
 
+// A request whose duration is told, and where it is kept.
+struct TimedRequest {
+  absl::string_view name;
+  uint64_t MonitorMetrics::Latencies::*latency;
+};
+
+std::optional<TimedRequest> FindTimed(const ApiRequest& request) {
+  using Latencies = MonitorMetrics::Latencies;
+  if (const auto* vm = std::get_if<PatchVmState>(&request)) {
+    return vm->state == VmRunState::kPaused ? TimedRequest{"pause vm", &Latencies::pause_vm}
+                                            : TimedRequest{"resume vm", &Latencies::resume_vm};
+  }
+  if (const auto* create = std::get_if<CreateSnapshot>(&request)) {
+    return create->request.kind == SnapshotKind::kFull
+               ? TimedRequest{"create full snapshot", &Latencies::full_create_snapshot}
+               : TimedRequest{"create diff snapshot", &Latencies::diff_create_snapshot};
+  }
+  if (std::holds_alternative<LoadSnapshot>(request)) {
+    return TimedRequest{"load snapshot", &Latencies::load_snapshot};
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::string FaultBody(absl::string_view text) {
@@ -107,25 +131,18 @@ void ApiHandler::HandleRequest(HttpRequest request,
   if (is_deprecated) {
     MAYFLY_LOG(Warn, DeprecationWarning(request));
   }
-  const bool is_pause = std::holds_alternative<PatchVmState>(routed->request);
-  const bool pauses =
-      is_pause && std::get<PatchVmState>(routed->request).state == VmRunState::kPaused;
+  const std::optional<TimedRequest> timed = FindTimed(routed->request);
   controller_->Execute(
       std::move(routed->request),
-      [this, is_deprecated, is_pause, pauses, start_us,
+      [this, is_deprecated, timed, start_us,
        respond = std::move(respond)](const absl::StatusOr<ApiReply>& reply) mutable {
-        if (is_pause && reply.ok()) {
-          RecordLatency(pauses, MonotonicTimeUs() - start_us);
+        if (timed && reply.ok()) {
+          const int64_t duration_us = MonotonicTimeUs() - start_us;
+          metrics_->latencies_us.*timed->latency = static_cast<uint64_t>(duration_us);
+          MAYFLY_LOG(Info, "'", timed->name, "' API request took ", duration_us, " us.");
         }
         respond(Answer(reply, is_deprecated, start_us));
       });
-}
-
-void ApiHandler::RecordLatency(bool pauses, int64_t duration_us) {
-  uint64_t& latency = pauses ? metrics_->latencies_us.pause_vm : metrics_->latencies_us.resume_vm;
-  latency = static_cast<uint64_t>(duration_us);
-  MAYFLY_LOG(Info, pauses ? "'pause vm'" : "'resume vm'", " API request took ", duration_us,
-             " us.");
 }
 
 HttpResponse ApiHandler::Answer(const absl::StatusOr<ApiReply>& reply, bool is_deprecated,

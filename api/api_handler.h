@@ -28,7 +28,6 @@ class ApiHandler : public HttpHandler {
 
  private:
   HttpResponse Answer(const absl::StatusOr<ApiReply>& reply, bool is_deprecated, int64_t start_us);
-  void RecordLatency(bool pauses, int64_t duration_us);
 
   VmController* const controller_;
   MonitorMetrics* const metrics_;

@@ -29,6 +29,12 @@ constexpr RequestPhase kPhase<PutSerial> = RequestPhase::kBeforeStart;
 template <>
 constexpr RequestPhase kPhase<InstanceStart> = RequestPhase::kBeforeStart;
 template <>
+constexpr RequestPhase kPhase<LoadSnapshot> = RequestPhase::kBeforeStart;
+template <>
+constexpr RequestPhase kPhase<CreateSnapshot> = RequestPhase::kAfterStart;
+template <>
+constexpr RequestPhase kPhase<RecordWorkingSet> = RequestPhase::kAfterStart;
+template <>
 constexpr RequestPhase kPhase<PatchDrive> = RequestPhase::kAfterStart;
 template <>
 constexpr RequestPhase kPhase<PatchNetworkInterface> = RequestPhase::kAfterStart;
@@ -45,6 +51,15 @@ constexpr RequestPhase kPhase<PatchVmState> = RequestPhase::kAfterStart;
 
 RequestPhase PhaseOf(const ApiRequest& request) {
   return std::visit([](const auto& one) { return kPhase<std::decay_t<decltype(one)>>; }, request);
+}
+
+bool ConfiguresBoot(const ApiRequest& request) {
+  return std::holds_alternative<PutBootSource>(request) ||
+         std::holds_alternative<PutMachineConfig>(request) ||
+         std::holds_alternative<PatchMachineConfig>(request) ||
+         std::holds_alternative<PutDrive>(request) ||
+         std::holds_alternative<PutNetworkInterface>(request) ||
+         std::holds_alternative<PutMmdsConfig>(request);
 }
 
 }  // namespace mayfly

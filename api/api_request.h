@@ -14,6 +14,7 @@
 #include "api/network_interface_config.h"
 #include "api/observability_config.h"
 #include "api/serial_config.h"
+#include "api/snapshot_request.h"
 #include "api/vm_action.h"
 
 namespace mayfly {
@@ -72,6 +73,13 @@ struct PutSerial {
   SerialConfig config;
 };
 struct InstanceStart {};
+struct CreateSnapshot {
+  SnapshotCreateRequest request;
+};
+struct LoadSnapshot {
+  SnapshotLoadRequest request;
+};
+struct RecordWorkingSet {};
 struct FlushMetrics {};
 struct SendCtrlAltDel {};
 struct PatchVmState {
@@ -83,11 +91,14 @@ using ApiRequest =
                  PutBootSource, PutMachineConfig, PatchMachineConfig, PutCpuConfig, PutDrive,
                  PatchDrive, PutNetworkInterface, PatchNetworkInterface, DeleteDevice, PutLogger,
                  PutMetrics, PutMmdsConfig, PutMmds, PatchMmds, PutSerial, InstanceStart,
-                 FlushMetrics, SendCtrlAltDel, PatchVmState>;
+                 CreateSnapshot, LoadSnapshot, RecordWorkingSet, FlushMetrics, SendCtrlAltDel,
+                 PatchVmState>;
 
 // When a request is allowed: the one place that says so.
 enum class RequestPhase { kBeforeStart, kAfterStart, kAlways };
 RequestPhase PhaseOf(const ApiRequest& request);
+// Whether it makes the VM one that is booted, so that no snapshot may be loaded any more.
+bool ConfiguresBoot(const ApiRequest& request);
 
 }  // namespace mayfly
 

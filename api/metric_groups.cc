@@ -163,14 +163,14 @@ Metrics PutRequestsGroup(const RequestCounters::Put& put) {
 Metrics LatenciesGroup(const MonitorMetrics::Latencies& latencies) {
   constexpr auto kValue = Metric::Kind::kValue;
   return {
-      {"full_create_snapshot", "", 0, kValue},
-      {"diff_create_snapshot", "", 0, kValue},
-      {"load_snapshot", "", 0, kValue},
+      {"full_create_snapshot", "", latencies.full_create_snapshot, kValue},
+      {"diff_create_snapshot", "", latencies.diff_create_snapshot, kValue},
+      {"load_snapshot", "", latencies.load_snapshot, kValue},
       {"pause_vm", "", latencies.pause_vm, kValue},
       {"resume_vm", "", latencies.resume_vm, kValue},
-      {"vmm_full_create_snapshot", "", 0, kValue},
-      {"vmm_diff_create_snapshot", "", 0, kValue},
-      {"vmm_load_snapshot", "", 0, kValue},
+      {"vmm_full_create_snapshot", "", latencies.vmm_full_create_snapshot, kValue},
+      {"vmm_diff_create_snapshot", "", latencies.vmm_diff_create_snapshot, kValue},
+      {"vmm_load_snapshot", "", latencies.vmm_load_snapshot, kValue},
       {"vmm_pause_vm", "", latencies.vmm_pause_vm, kValue},
       {"vmm_resume_vm", "", latencies.vmm_resume_vm, kValue},
   };

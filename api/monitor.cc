@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -40,6 +41,11 @@ void GrowFdTable() {
   if (fcntl(last, F_GETFD) < 0 && dup2(STDERR_FILENO, last) == last) {
     close(last);
   }
+}
+
+bool IsRegularFile(const std::string& path) {
+  struct stat status = {};
+  return stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
 }
 
 absl::Status WithSocketWords(const absl::Status& status, const std::string& path) {
@@ -123,7 +129,8 @@ absl::Status Monitor::SetUp() {
     RETURN_IF_ERROR(CreateServer());
   }
   RETURN_IF_ERROR(LoadMetadata());
-  return LoadConfigFile();
+  RETURN_IF_ERROR(LoadConfigFile());
+  return LoadRestore();
 }
 
 void Monitor::CreateController() {
@@ -133,6 +140,7 @@ void Monitor::CreateController() {
       .observer = {.on_end = [this](const VmEnd& end) { OnVmEnd(end); },
                    .on_boot_time = [](const BootTime& time) { MAYFLY_LOG(Info, time.ToString()); },
                    .on_warning = [](absl::string_view text) { MAYFLY_LOG(Warn, text); }},
+      .on_failed_load = [this] { Finish(kExitError); },
   };
   controller_ = std::make_unique<VmController>(
       std::move(options), VmController::Environment{.loop = loop_.get(),
@@ -216,6 +224,24 @@ absl::Status Monitor::LoadConfigFile() {
   RETURN_IF_ERROR(Annotate(Carry(InstanceStart()), "Could not Start MicroVM from one single json"));
   MAYFLY_LOG(Info, "Successfully started microvm that was configured from one single json");
   return absl::OkStatus();
+}
+
+absl::Status Monitor::LoadRestore() {
+  if (!options_.restore) {
+    return absl::OkStatus();
+  }
+  SnapshotLoadRequest request = {.snapshot_path = absl::StrCat(*options_.restore, "/state")};
+  request.mem_backend = {.path = absl::StrCat(*options_.restore, "/memory")};
+  if (IsRegularFile(*options_.restore)) {
+    ASSIGN_OR_RETURN(const std::string text, ReadTextFile(*options_.restore));
+    auto parsed = ParseSnapshotLoad(text);
+    if (!parsed.ok()) {
+      return Annotate(parsed.status(), *options_.restore);
+    }
+    request = *std::move(parsed);
+  }
+  request.resume_vm = true;
+  return Carry(LoadSnapshot{std::move(request)});
 }
 
 // Nothing that a configuration file asks for is done later than at once.

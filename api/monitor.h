@@ -46,6 +46,7 @@ class Monitor {
   absl::Status LoadMetadata();
   // Configures and starts the VM.
   absl::Status LoadConfigFile();
+  absl::Status LoadRestore();
   absl::Status Carry(ApiRequest request);
 
   void CreateController();

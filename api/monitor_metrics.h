@@ -23,8 +23,14 @@ struct MonitorMetrics {
 
   // Of the last request of its kind; as its client saw it, and within the monitor.
   struct Latencies {
+    uint64_t full_create_snapshot = 0;
+    uint64_t diff_create_snapshot = 0;
+    uint64_t load_snapshot = 0;
     uint64_t pause_vm = 0;
     uint64_t resume_vm = 0;
+    uint64_t vmm_full_create_snapshot = 0;
+    uint64_t vmm_diff_create_snapshot = 0;
+    uint64_t vmm_load_snapshot = 0;
     uint64_t vmm_pause_vm = 0;
     uint64_t vmm_resume_vm = 0;
   };

@@ -66,7 +66,13 @@ std::vector<Flag> MonitorFlags(MonitorOptions& options) {
        SetText(options.id)},
       {"--config-file", "PATH", "JSON file that configures the VM, which then starts at once",
        SetText(options.config_file)},
-      {"--no-api", "", "no API socket; needs --config-file", SetTo(options.has_api, false)},
+      {"--restore", "PATH",
+       "restore a VM and let it run: a folder with the files 'state' and 'memory', or a JSON\nfile "
+       "with "
+       "what PUT /snapshot/load takes",
+       SetText(options.restore)},
+      {"--no-api", "", "no API socket; needs --config-file or --restore",
+       SetTo(options.has_api, false)},
       {"--metadata", "PATH", "JSON file with the metadata that a guest can read (MMDS)",
        SetText(options.metadata_file)},
       {"--boot-timer", "",
@@ -143,7 +149,10 @@ absl::Status ApplyArguments(std::span<const char* const> arguments,
 }
 
 absl::Status CheckTogether(const MonitorOptions& options) {
-  if (!options.has_api && !options.config_file) {
+  if (options.restore && options.config_file) {
+    return Fault("Argument 'restore' cannot be used together with argument 'config-file'.");
+  }
+  if (!options.has_api && !options.config_file && !options.restore) {
     return Fault("Argument 'config-file' required, but not found.");
   }
   if (!options.has_seccomp && options.seccomp_filter) {

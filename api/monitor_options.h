@@ -26,6 +26,8 @@ struct MonitorOptions {
   std::string api_socket{kDefaultApiSocket};
   std::string id = "anonymous-instance";
   std::optional<std::string> config_file;
+  // A folder with the files "state" and "memory", or a JSON file as PUT /snapshot/load takes it.
+  std::optional<std::string> restore;
   bool has_api = true;
   std::optional<std::string> metadata_file;
   bool has_boot_timer = false;

@@ -6,9 +6,8 @@
 #include "api/limiter_schema.h"
 
 namespace mayfly {
-namespace {
 
-absl::StatusOr<MacAddress> DecodeMac(absl::string_view text) {
+absl::StatusOr<MacAddress> DecodeMacAddress(absl::string_view text) {
   auto mac = ParseMacAddress(text);
   if (!mac.ok()) {
     return absl::InvalidArgumentError("The provided MAC address is invalid.");
@@ -16,15 +15,13 @@ absl::StatusOr<MacAddress> DecodeMac(absl::string_view text) {
   return mac;
 }
 
-}  // namespace
-
 const JsonObject<NetworkInterfaceConfig>& NetworkInterfaceSchema() {
   static const JsonObject<NetworkInterfaceConfig> kSchema(
       "struct NetworkInterfaceConfig", UnknownFields::kDenied,
       {
           Required("iface_id", &NetworkInterfaceConfig::iface_id),
           Required("host_dev_name", &NetworkInterfaceConfig::host_dev_name),
-          OptionalText("guest_mac", &NetworkInterfaceConfig::guest_mac, DecodeMac),
+          OptionalText("guest_mac", &NetworkInterfaceConfig::guest_mac, DecodeMacAddress),
           Optional("rx_rate_limiter", &NetworkInterfaceConfig::rx_rate_limiter,
                    RateLimiterSchema()),
           Optional("tx_rate_limiter", &NetworkInterfaceConfig::tx_rate_limiter,

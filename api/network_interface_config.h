@@ -37,6 +37,8 @@ struct NetworkInterfaceUpdate {
 const JsonObject<NetworkInterfaceConfig>& NetworkInterfaceSchema();
 const JsonObject<NetworkInterfaceUpdate>& NetworkInterfaceUpdateSchema();
 
+// As errors of a decoder have it: InvalidArgument, "The provided MAC address is invalid."
+absl::StatusOr<MacAddress> DecodeMacAddress(absl::string_view text);
 // "06:00:ac:10:00:02".
 std::string MacAddressText(const MacAddress& mac);
 

@@ -39,12 +39,16 @@ absl::Status NoRoute() { return absl::NotFoundError(""); }
 
 absl::Status Fault(absl::string_view text) { return absl::InvalidArgumentError(text); }
 
+absl::Status DecodingFault(const absl::Status& status) {
+  return Fault(absl::StrCat(
+      "An error occurred when deserializing the json body of a request: ", status.message(), "."));
+}
+
 template <typename T>
 absl::StatusOr<T> Decode(absl::string_view body, const JsonObject<T>& schema) {
   auto decoded = DecodeJson(body, schema);
   if (!decoded.ok()) {
-    return Fault(absl::StrCat("An error occurred when deserializing the json body of a request: ",
-                              decoded.status().message(), "."));
+    return DecodingFault(decoded.status());
   }
   return decoded;
 }
@@ -161,8 +165,7 @@ Parsed ParsePutSerial(Call& call) {
 absl::StatusOr<std::string> MetadataText(const Call& call) {
   const absl::Status status = CheckJson(call.body());
   if (!status.ok()) {
-    return Fault(absl::StrCat("An error occurred when deserializing the json body of a request: ",
-                              status.message(), "."));
+    return DecodingFault(status);
   }
   return call.http.body;
 }
@@ -211,11 +214,24 @@ Parsed ParseSnapshot(Call& call) {
   if (call.rest.empty()) {
     return Fault("Missing snapshot operation type.");
   }
+  if (call.rest[0] == "working-set") {
+    RETURN_IF_ERROR(StatusOf(Decode(call.body(), WorkingSetSchema())));
+    return RecordWorkingSet();
+  }
   if (call.rest[0] != "create" && call.rest[0] != "load") {
     return Fault(
         absl::StrCat("Invalid request method and/or path: PUT /snapshot/", call.rest[0], "."));
   }
-  return NotSupported("snapshots are not supported yet");
+  if (call.rest[0] == "create") {
+    ASSIGN_OR_RETURN(SnapshotCreateRequest request, Decode(call.body(), SnapshotCreateSchema()));
+    return CreateSnapshot{std::move(request)};
+  }
+  auto request = ParseSnapshotLoad(call.body());
+  if (!request.ok()) {
+    return DecodingFault(request.status());
+  }
+  call.is_deprecated = IsDeprecated(*request);
+  return LoadSnapshot{*std::move(request)};
 }
 
 Parsed ParseGetBalloon(Call& call) {

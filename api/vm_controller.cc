@@ -2,15 +2,16 @@
 
 #include "api/vm_controller.h"
 
-#include <algorithm>
 #include <utility>
 #include <variant>
 
 #include "absl/strings/str_cat.h"
+#include "api/device_update.h"
 #include "api/fault.h"
 #include "api/metrics_prometheus.h"
 #include "api/product_version.h"
-#include "api/start_fault.h"
+#include "api/vm_boot.h"
+#include "api/vm_restore.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/status.h"
@@ -76,6 +77,7 @@ void VmController::Execute(ApiRequest request, Done done) {
     done(phase);
     return;
   }
+  is_configured_ = is_configured_ || ConfiguresBoot(request);
   std::visit([&](const auto& one) { Do(one, std::move(done)); }, request);
 }
 
@@ -143,42 +145,13 @@ void VmController::Do(const DeleteDevice& /*request*/, Done done) {
 }
 
 void VmController::Do(const PatchDrive& request, Done done) {
-  const DriveUpdate& update = request.update;
-  constexpr absl::string_view kPrefix = "Drive config error: Unable to patch the block device: ";
-  if (!update.path_on_host && !update.rate_limiter) {
-    done(Fault(kPrefix,
-               "Block: Running method expected different backend. Please verify the request "
-               "arguments."));
-    return;
-  }
-  vm_->UpdateDrive(
-      {.name = update.drive_id, .path = update.path_on_host, .rate_limiter = update.rate_limiter},
-      [this, kPrefix, update, done = std::move(done)](const absl::Status& status) mutable {
-        if (absl::IsNotFound(status) && !ErrnoOf(status)) {
-          done(Fault(kPrefix, "Failed perform action on device: Device not found"));
-          return;
-        }
-        if (!status.ok()) {
-          done(Fault(kPrefix, "Block: Virtio backend error: Error manipulating the backing file: ",
-                     SystemReason(status), " ", update.path_on_host.value_or("")));
-          return;
-        }
-        resources_.RecordDriveUpdate(update);
-        done(ApiReply());
-      });
+  UpdateDrive(
+      request.update, vm(), &resources_,
+      [done = std::move(done)](const absl::Status& status) mutable { done(Reply(status)); });
 }
 
 void VmController::Do(const PatchNetworkInterface& request, Done done) {
-  const NetworkInterfaceUpdate& update = request.update;
-  const absl::Status status =
-      vm_->UpdateNetwork(update.iface_id, update.rx_rate_limiter.value_or(RateLimiterUpdate()),
-                         update.tx_rate_limiter.value_or(RateLimiterUpdate()));
-  if (!status.ok()) {
-    done(Fault("Network config error: Failed perform action on device: Device not found"));
-    return;
-  }
-  resources_.RecordNetworkUpdate(update);
-  done(ApiReply());
+  done(Reply(UpdateNetwork(request.update, vm(), &resources_)));
 }
 
 void VmController::Do(const PutLogger& request, Done done) {
@@ -220,7 +193,7 @@ void VmController::Do(const FlushMetrics& /*request*/, Done done) {
 }
 
 void VmController::Do(const SendCtrlAltDel& /*request*/, Done done) {
-  const absl::Status status = vm_->i8042().TriggerCtrlAltDel();
+  const absl::Status status = vm()->i8042().TriggerCtrlAltDel();
   if (absl::IsFailedPrecondition(status)) {
     // Firecracker presses keys that nobody listens to.
     MAYFLY_LOG(Warn, "Ctrl-Alt-Del: ", status.message());
@@ -244,7 +217,7 @@ void VmController::Pause(Done done) {
     return;
   }
   const int64_t start_us = MonotonicTimeUs();
-  vm_->Pause([this, start_us, done = std::move(done)](const absl::Status& status) mutable {
+  vm()->Pause([this, start_us, done = std::move(done)](const absl::Status& status) mutable {
     if (!status.ok()) {
       MAYFLY_LOG(Error, "pause: ", status.message());
       done(Fault("Internal VMM error: Failed to pause the vCPUs."));
@@ -260,20 +233,23 @@ void VmController::Pause(Done done) {
 void VmController::Resume(Done done) {
   if (state_ == State::kPaused) {
     const int64_t start_us = MonotonicTimeUs();
-    if (!vm_->Resume().ok()) {
+    if (!vm()->Resume().ok()) {
       done(Fault("Internal VMM error: Failed to resume the vCPUs."));
       return;
     }
     state_ = State::kRunning;
     environment_.metrics->latencies_us.vmm_resume_vm =
         static_cast<uint64_t>(MonotonicTimeUs() - start_us);
+    StartWorkingSet();
   }
   done(ApiReply());
 }
 
 void VmController::Do(const InstanceStart& /*request*/, Done done) {
   MAYFLY_LOG(Debug, "event_start: build microvm for boot");
-  absl::Status status = StartVm();
+  const absl::Status status = BootVm(
+      {.is_present = options_.has_boot_timer, .start = options_.boot_start},
+      MachineEnvironmentWith(environment_.timeline), ConsoleOptions(), options_.observer, machine_);
   MAYFLY_LOG(Debug, "event_end: build microvm for boot");
   if (!status.ok()) {
     DropVm();
@@ -288,73 +264,138 @@ void VmController::Do(const InstanceStart& /*request*/, Done done) {
   done(ApiReply());
 }
 
-absl::Status VmController::StartVm() {
-  if (resources_.machine().cpu_template != StaticCpuTemplate::kNone) {
-    return Fault(
-        "Start microvm error: Failed to get CPU template: The current CPU model is not permitted "
-        "to apply the CPU template.");
+void VmController::Do(const LoadSnapshot& load, Done done) {
+  if (is_configured_) {
+    done(
+        Fault("Load snapshot error: Loading a microVM snapshot not allowed after configuring "
+              "boot-specific resources."));
+    FailLoad();
+    return;
   }
-  const auto boot = resources_.BuildBootSource();
-  if (!boot.ok()) {
-    return StartFault(boot.status(), nullptr);
+  PhaseTimeline timeline(MonotonicTimeUs());
+  const absl::Status status = Restore(load.request, timeline);
+  if (!status.ok()) {
+    DropVm();
+    done(Annotate(status, "Load snapshot error"));
+    FailLoad();
+    return;
   }
-  auto config = resources_.BuildVmConfig();
-  if (!config.ok()) {
-    return StartFault(config.status(), *boot);
+  environment_.metrics->latencies_us.vmm_load_snapshot =
+      static_cast<uint64_t>(MonotonicTimeUs() - timeline.start_us());
+  done(ApiReply());
+  // What can wait for the guest to run.
+  if (state_ == State::kRunning) {
+    StartWorkingSet();
   }
-  const absl::Status status = BuildVm(*std::move(config), **boot);
-  return status.ok() ? status : StartFault(status, *boot);
+  resources_.CloseFiles();
+  LogRestorePhases(timeline);
 }
 
-absl::Status VmController::BuildVm(MicroVmConfig config, const BootSource& boot) {
-  config.has_boot_timer = options_.has_boot_timer;
-  config.boot_start = options_.boot_start.value_or(
-      BootTimer::Start{.monotonic_us = MonotonicTimeUs(), .cpu_us = ProcessCpuTimeUs()});
-  RETURN_IF_ERROR(AddMetadataService(config));
-  Console::Options console = options_.console;
-  console.serial = serial_;
-  ASSIGN_OR_RETURN(console_, Console::Create(environment_.loop, std::move(console)));
-  ASSIGN_OR_RETURN(vm_, MicroVm::Create(config, boot, console_->sink(), environment_.loop,
-                                        options_.observer, *environment_.timeline));
-  RETURN_IF_ERROR(console_->OpenInput(&vm_->serial()));
-  environment_.timeline->Mark("console");
-  return vm_->Start();
+void VmController::FailLoad() {
+  if (options_.on_failed_load) {
+    options_.on_failed_load();
+  }
 }
 
-absl::Status VmController::AddMetadataService(MicroVmConfig& config) const {
-  const std::optional<MmdsSettings>& mmds = resources_.mmds();
-  if (!mmds) {
+absl::Status VmController::Restore(const SnapshotLoadRequest& request, PhaseTimeline& timeline) {
+  ASSIGN_OR_RETURN(machine_, RestoreVm(request, MachineEnvironmentWith(&timeline), ConsoleOptions(),
+                                       options_.observer));
+  state_ = State::kPaused;
+  if (!request.resume_vm) {
     return absl::OkStatus();
   }
-  RETURN_IF_ERROR(
-      environment_.mmds->Configure({.version = mmds->version,
-                                    .ipv4 = mmds->ipv4_address.value_or(MmdsConfig::kDefaultIpv4),
-                                    .is_imds_compatible = mmds->imds_compat}));
-  for (NetworkConfig& network : config.networks) {
-    const auto& ids = mmds->network_interfaces;
-    if (std::find(ids.begin(), ids.end(), network.name) != ids.end()) {
-      network.make_detour = [this] { return environment_.mmds->MakeDetour(environment_.loop); };
-    }
-  }
+  RETURN_IF_ERROR(vm()->Resume());
+  state_ = State::kRunning;
+  timeline.Mark("resume");
   return absl::OkStatus();
 }
 
-void VmController::DropVm() {
-  if (console_ != nullptr) {
-    console_->RestoreTerminal();
+MachineEnvironment VmController::MachineEnvironmentWith(PhaseTimeline* timeline) {
+  return {.loop = environment_.loop,
+          .mmds = environment_.mmds,
+          .resources = &resources_,
+          .timeline = timeline};
+}
+
+Console::Options VmController::ConsoleOptions() const {
+  Console::Options console = options_.console;
+  console.serial = serial_;
+  return console;
+}
+
+void VmController::StartWorkingSet() {
+  if (machine_.working_set != nullptr && !std::exchange(has_working_set_started_, true)) {
+    machine_.working_set->Start();
   }
-  vm_.reset();
-  console_.reset();
+}
+
+void VmController::Do(const RecordWorkingSet& /*request*/, Done done) {
+  const absl::Status status =
+      machine_.working_set != nullptr
+          ? machine_.working_set->Record()
+          : absl::FailedPreconditionError("the VM was not restored from a memory file");
+  done(Reply(status.ok() ? status : Fault("Working set error: ", status.message())));
+}
+
+void VmController::Do(const CreateSnapshot& create, Done done) {
+  if (state_ != State::kPaused) {
+    done(
+        Fault("Create snapshot error: Cannot create snapshot: save/restore unavailable while "
+              "running"));
+    return;
+  }
+  const SnapshotCreateRequest& request = create.request;
+  snapshot_ = std::make_unique<SnapshotCreator>(
+      environment_.loop, vm(),
+      SnapshotCreator::Options{
+          .kind = request.kind == SnapshotKind::kFull ? MemoryWriter::Kind::kFull
+                                                      : MemoryWriter::Kind::kDiff,
+          .state_path = request.snapshot_path,
+          .memory_path = request.mem_file_path,
+          .config_json = resources_.ToJson().dump(-1, ' ', false, Json::error_handler_t::replace),
+          .mayfly_version = MAYFLY_VERSION});
+  snapshot_->Start([this, kind = request.kind, start_us = MonotonicTimeUs(),
+                    done = std::move(done)](const absl::Status& status) mutable {
+    OnSnapshotDone(kind, start_us, status, std::move(done));
+  });
+}
+
+void VmController::OnSnapshotDone(SnapshotKind kind, int64_t start_us, const absl::Status& status,
+                                  Done done) {
+  if (status.ok()) {
+    MonitorMetrics::Latencies& latencies = environment_.metrics->latencies_us;
+    (kind == SnapshotKind::kFull ? latencies.vmm_full_create_snapshot
+                                 : latencies.vmm_diff_create_snapshot) =
+        static_cast<uint64_t>(MonotonicTimeUs() - start_us);
+    MAYFLY_LOG(Info, "Snapshot: ", snapshot_->memory_bytes(), " bytes of memory, ",
+               snapshot_->state_bytes(), " bytes of state.");
+  }
+  // Whoever called is of it.
+  environment_.loop->Post([this] { snapshot_.reset(); });
+  done(status.ok() ? absl::StatusOr<ApiReply>(ApiReply())
+                   : Fault("Create snapshot error: Cannot create snapshot: ", status.message()));
+}
+
+void VmController::DropVm() {
+  snapshot_.reset();
+  if (machine_.console != nullptr) {
+    machine_.console->RestoreTerminal();
+  }
+  machine_.working_set.reset();
+  machine_.vm.reset();
+  machine_.console.reset();
 }
 
 void VmController::Shutdown(absl::AnyInvocable<void()> done) {
-  if (vm_ == nullptr) {
+  // Cancelled: what stood at its paths stays.
+  snapshot_.reset();
+  if (vm() == nullptr) {
     environment_.loop->Post(std::move(done));
     return;
   }
-  vm_->Stop();
-  vm_->Quiesce([this, done = std::move(done)]() mutable {
-    console_->Flush(MonotonicTimeUs() + kFlushTimeoutUs, std::move(done));
+  vm()->Stop();
+  vm()->Quiesce([this, done = std::move(done)]() mutable {
+    machine_.console->Flush(MonotonicTimeUs() + kFlushTimeoutUs, std::move(done));
   });
 }
 

@@ -13,12 +13,14 @@
 #include "absl/status/statusor.h"
 #include "api/api_request.h"
 #include "api/console.h"
+#include "api/machine.h"
 #include "api/metrics_writer.h"
 #include "api/monitor_metrics.h"
 #include "api/vm_resources.h"
 #include "base/event_loop.h"
 #include "base/phase_timeline.h"
 #include "devices/mmds/mmds.h"
+#include "snapshot/snapshot_creator.h"
 #include "vmm/micro_vm.h"
 
 namespace mayfly {
@@ -50,6 +52,8 @@ class VmController {
     Tap::Missing missing_tap = Tap::Missing::kIsCreated;
     // MicroVm::Observer's.
     MicroVm::Observer observer;
+    // Runs after the `done` of a LoadSnapshot that failed, with which a monitor ends.
+    std::function<void()> on_failed_load;
   };
 
   // All of them outlive the controller. `loop` and `timeline` are a must; without the others there
@@ -66,7 +70,6 @@ class VmController {
       : options_(std::move(options)), environment_(environment), resources_(options_.missing_tap) {}
   VmController(const VmController&) = delete;
   VmController& operator=(const VmController&) = delete;
-  // The VM prints to the console, and the console's input feeds the VM: in between is this order.
   ~VmController() { DropVm(); }
 
   // Carries the request out, or says why not; `done` runs once, inside this call or later. One
@@ -78,9 +81,9 @@ class VmController {
 
   State state() const { return state_; }
   // Null before the start.
-  MicroVm* vm() { return vm_.get(); }
-  const MicroVm* vm() const { return vm_.get(); }
-  Console* console() { return console_.get(); }
+  MicroVm* vm() { return machine_.vm.get(); }
+  const MicroVm* vm() const { return machine_.vm.get(); }
+  Console* console() { return machine_.console.get(); }
   VmResources& resources() { return resources_; }
 
  private:
@@ -108,25 +111,33 @@ class VmController {
   void Do(const PatchMmds& request, Done done);
   void Do(const PutSerial& request, Done done);
   void Do(const InstanceStart& request, Done done);
+  void Do(const CreateSnapshot& request, Done done);
+  void Do(const LoadSnapshot& request, Done done);
+  void Do(const RecordWorkingSet& request, Done done);
   void Do(const FlushMetrics& request, Done done);
   void Do(const SendCtrlAltDel& request, Done done);
   void Do(const PatchVmState& request, Done done);
 
-  // On an error nothing of the VM is left.
-  absl::Status StartVm();
-  absl::Status BuildVm(MicroVmConfig config, const BootSource& boot);
+  MachineEnvironment MachineEnvironmentWith(PhaseTimeline* timeline);
+  Console::Options ConsoleOptions() const;
   void DropVm();
-  absl::Status AddMetadataService(MicroVmConfig& config) const;
+  void FailLoad();
+  absl::Status Restore(const SnapshotLoadRequest& request, PhaseTimeline& timeline);
+  void StartWorkingSet();
+  void OnSnapshotDone(SnapshotKind kind, int64_t start_us, const absl::Status& status, Done done);
   void Pause(Done done);
   void Resume(Done done);
 
   const Options options_;
   const Environment environment_;
   State state_ = State::kNotStarted;
+  // A request that makes the VM one that is booted was tried.
+  bool is_configured_ = false;
   VmResources resources_;
   SerialConfig serial_;
-  std::unique_ptr<Console> console_;
-  std::unique_ptr<MicroVm> vm_;
+  Machine machine_;
+  bool has_working_set_started_ = false;
+  std::unique_ptr<SnapshotCreator> snapshot_;
 };
 
 }  // namespace mayfly

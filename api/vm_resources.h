@@ -40,6 +40,8 @@ class VmResources {
   // PATCH: what is left out stays.
   absl::Status UpdateMachine(const MachineConfigUpdate& update);
   absl::Status SetBootSource(const BootSourceConfig& config);
+  // For GET /vm/config of a VM that has booted elsewhere.
+  void RecordBootSource(const BootSourceConfig& config) { boot_config_ = config; }
   void SetCpu(const CpuConfig& config);
   // One with the id of another replaces it. The root device is the first.
   absl::Status SetDrive(const DriveConfig& config);

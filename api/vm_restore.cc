@@ -1,0 +1,82 @@
+// The order in which a VM is restored.
+
+#include "api/vm_restore.h"
+
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "api/fault.h"
+#include "api/snapshot_load.h"
+#include "base/log.h"
+#include "base/status.h"
+
+namespace mayfly {
+namespace {
+
+absl::StatusOr<Machine> Restore(const SnapshotLoadRequest& request,
+                                const MachineEnvironment& environment, Console::Options console,
+                                MicroVm::Observer observer) {
+  PhaseTimeline& timeline = *environment.timeline;
+  ASSIGN_OR_RETURN(LoadedSnapshot snapshot,
+                   LoadSnapshotFiles(request, *environment.resources, timeline));
+  if (!request.mmds_text.empty()) {
+    RETURN_IF_ERROR(environment.mmds->store().PutText(request.mmds_text));
+  }
+  ASSIGN_OR_RETURN(MicroVmConfig config, environment.resources->BuildVmConfig());
+  RETURN_IF_ERROR(AddMetadataService(environment, config));
+  if (request.serial_out_path) {
+    console.serial.serial_out_path = request.serial_out_path;
+  }
+  Machine machine;
+  ASSIGN_OR_RETURN(machine.console, Console::Create(environment.loop, std::move(console)));
+  timeline.Mark("console");
+  machine.userfault_fd = std::move(snapshot.userfault_fd);
+  machine.userfault_socket = std::move(snapshot.userfault_socket);
+  ASSIGN_OR_RETURN(
+      machine.vm,
+      MicroVm::Restore(
+          config,
+          {.memory = std::move(snapshot.memory),
+           .state = snapshot.state.vm,
+           .clock = request.clock_realtime ? RestoredClock::kRealTime : RestoredClock::kContinues},
+          machine.console->sink(), environment.loop, std::move(observer), timeline));
+  RETURN_IF_ERROR(machine.console->OpenInput(&machine.vm->serial()));
+  if (request.mem_backend->type == MemoryBackendType::kFile) {
+    machine.working_set = std::make_unique<WorkingSetTracker>(
+        environment.loop, &machine.vm->memory(),
+        WorkingSetTracker::Options{
+            .mode = request.working_set,
+            .memory_path = request.mem_backend->path,
+            .snapshot_id = snapshot.state.id[0],
+            .record_after_ms = request.working_set_ms,
+            .on_note = [](absl::string_view text) { MAYFLY_LOG(Info, text); }});
+  }
+  return machine;
+}
+
+}  // namespace
+
+absl::StatusOr<Machine> RestoreVm(const SnapshotLoadRequest& request,
+                                  const MachineEnvironment& environment, Console::Options console,
+                                  MicroVm::Observer observer) {
+  auto machine = Restore(request, environment, std::move(console), std::move(observer));
+  if (machine.ok()) {
+    return machine;
+  }
+  return FaultAbout(machine.status(),
+                    absl::StrCat("Failed to restore from snapshot: ", machine.status().message()));
+}
+
+void LogRestorePhases(const PhaseTimeline& timeline) {
+  if (!IsLogged(LogLevel::kDebug)) {
+    return;
+  }
+  int64_t begin_us = timeline.start_us();
+  for (const PhaseTimeline::Phase& phase : timeline.phases()) {
+    MAYFLY_LOG(Debug, "restore: ", phase.name, " ", phase.end_us - begin_us, " us");
+    begin_us = phase.end_us;
+  }
+}
+
+}  // namespace mayfly
