@@ -35,6 +35,8 @@ struct MachineEnvironment {
   Mmds* mmds = nullptr;
   VmResources* resources = nullptr;
   PhaseTimeline* timeline = nullptr;
+  // Used up when not null.
+  PreparedKvm* prepared_kvm = nullptr;
 };
 
 // The part of both ways to make a machine that concerns metadata: makes the cards that the

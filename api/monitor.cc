@@ -29,6 +29,8 @@ namespace {
 
 constexpr rlim_t kFdTableMax = 2048;
 constexpr int64_t kFlushTimeoutUs = 1'000'000;
+// Not before whoever started the monitor has had an answer.
+constexpr int64_t kPrepareAfterUs = 3'000;
 
 // The kernel makes a process's table of descriptors larger when it is full, which makes every
 // thread wait for a grace period once there are several. With one thread it costs nothing.
@@ -160,6 +162,10 @@ absl::Status Monitor::CreateServer() {
     return WithSocketWords(server.status(), options_.api_socket);
   }
   server_ = *std::move(server);
+  if (!options_.config_file && !options_.restore) {
+    prepare_timer_ = std::make_unique<Timer>(loop_.get(), [this] { controller_->Prepare(); });
+    prepare_timer_->Set(MonotonicTimeUs() + kPrepareAfterUs);
+  }
   RecordStartupTime();
   MAYFLY_LOG(Info, "Listening on API socket (\"", options_.api_socket, "\").");
   MAYFLY_LOG(Info, "API server started.");
@@ -291,6 +297,7 @@ void Monitor::Finish(int exit_status) {
 }
 
 int Monitor::Exit(int exit_status) {
+  prepare_timer_.reset();
   server_.reset();
   if (metrics_writer_ != nullptr) {
     metrics_writer_->Write();

@@ -21,6 +21,7 @@
 #include "api/vm_controller.h"
 #include "base/event_loop.h"
 #include "base/phase_timeline.h"
+#include "base/timer.h"
 #include "devices/mmds/mmds.h"
 
 namespace mayfly {
@@ -76,6 +77,7 @@ class Monitor {
   std::unique_ptr<VmController> controller_;
   std::unique_ptr<ApiHandler> handler_;
   std::unique_ptr<ApiServer> server_;
+  std::unique_ptr<Timer> prepare_timer_;
 };
 
 }  // namespace mayfly

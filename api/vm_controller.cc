@@ -22,6 +22,7 @@ namespace {
 
 // How long the guest's last output may take to get to a reader that is slow.
 constexpr int64_t kFlushTimeoutUs = 1'000'000;
+constexpr int64_t kLateLogUs = 10'000;
 
 using Json = nlohmann::ordered_json;
 
@@ -288,7 +289,12 @@ void VmController::Do(const LoadSnapshot& load, Done done) {
     StartWorkingSet();
   }
   resources_.CloseFiles();
-  LogRestorePhases(timeline);
+  if (IsLogged(LogLevel::kDebug)) {
+    // By then it has run, if it is going to.
+    late_log_.emplace(environment_.loop,
+                      [this, timeline] { LogRestore(timeline, vm()->first_run_us()); });
+    late_log_->Set(MonotonicTimeUs() + kLateLogUs);
+  }
 }
 
 void VmController::FailLoad() {
@@ -310,11 +316,26 @@ absl::Status VmController::Restore(const SnapshotLoadRequest& request, PhaseTime
   return absl::OkStatus();
 }
 
+void VmController::Prepare() {
+  if (state_ != State::kNotStarted || prepared_kvm_) {
+    return;
+  }
+  auto prepared = PreparedKvm::Create();
+  // What is wrong is said when a VM is wanted.
+  if (prepared.ok()) {
+    prepared_kvm_ = *std::move(prepared);
+  }
+  WarmUpRestore();
+}
+
 MachineEnvironment VmController::MachineEnvironmentWith(PhaseTimeline* timeline) {
+  // Whatever becomes of it, it can be used only once.
+  used_kvm_ = std::exchange(prepared_kvm_, std::nullopt);
   return {.loop = environment_.loop,
           .mmds = environment_.mmds,
           .resources = &resources_,
-          .timeline = timeline};
+          .timeline = timeline,
+          .prepared_kvm = used_kvm_ ? &*used_kvm_ : nullptr};
 }
 
 Console::Options VmController::ConsoleOptions() const {

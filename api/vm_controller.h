@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/functional/any_invocable.h"
@@ -19,9 +20,11 @@
 #include "api/vm_resources.h"
 #include "base/event_loop.h"
 #include "base/phase_timeline.h"
+#include "base/timer.h"
 #include "devices/mmds/mmds.h"
 #include "snapshot/snapshot_creator.h"
 #include "vmm/micro_vm.h"
+#include "vmm/prepared_kvm.h"
 
 namespace mayfly {
 
@@ -79,6 +82,10 @@ class VmController {
   // Stops the guest, completes its I/O and writes out what it printed; then `done`.
   void Shutdown(absl::AnyInvocable<void()> done);
 
+  // Does ahead what every VM needs, for a monitor that waits for its first request. Errors show
+  // when a VM is made.
+  void Prepare();
+
   State state() const { return state_; }
   // Null before the start.
   MicroVm* vm() { return machine_.vm.get(); }
@@ -135,7 +142,11 @@ class VmController {
   bool is_configured_ = false;
   VmResources resources_;
   SerialConfig serial_;
+  std::optional<PreparedKvm> prepared_kvm_;
+  // The one that a VM was made with, or that a failed start used up.
+  std::optional<PreparedKvm> used_kvm_;
   Machine machine_;
+  std::optional<Timer> late_log_;
   bool has_working_set_started_ = false;
   std::unique_ptr<SnapshotCreator> snapshot_;
 };

@@ -18,8 +18,13 @@ absl::StatusOr<Machine> RestoreVm(const SnapshotLoadRequest& request,
                                   const MachineEnvironment& environment, Console::Options console,
                                   MicroVm::Observer observer);
 
-// A line of the log for each phase, where such lines are logged.
-void LogRestorePhases(const PhaseTimeline& timeline);
+// Does what a restore does with texts, so that the next one meets tables that are made and code
+// that is in memory.
+void WarmUpRestore();
+
+// Logs how long each phase of a restore took, and when vCPU 0 first entered the guest, unless that
+// is 0 (MicroVm::first_run_us).
+void LogRestore(const PhaseTimeline& timeline, int64_t first_run_us);
 
 }  // namespace mayfly
 

@@ -35,6 +35,7 @@
 #include "vmm/kvm_vm.h"
 #include "vmm/machine_state.h"
 #include "vmm/micro_vm_state.h"
+#include "vmm/prepared_kvm.h"
 #include "vmm/run_control.h"
 #include "vmm/vcpu.h"
 #include "vmm/virtio_slot.h"
@@ -92,6 +93,8 @@ struct MicroVmConfig {
   bool tracks_dirty_pages = false;
   std::vector<DiskConfig> disks;
   std::vector<NetworkConfig> networks;
+  // Taken over when not null.
+  PreparedKvm* prepared_kvm = nullptr;
   // Adds the boot timer device; `on_boot_time` hears of it.
   bool has_boot_timer = false;
   // What it counts from; the timeline's start when absent.

@@ -133,7 +133,12 @@ absl::StatusOr<std::unique_ptr<MicroVm>> MicroVmBuilder::Restore(GuestMemory mem
 }
 
 absl::StatusOr<KvmSystem> MicroVmBuilder::OpenKvm() {
-  ASSIGN_OR_RETURN(KvmSystem kvm, KvmSystem::Open());
+  if (config_.prepared_kvm != nullptr) {
+    vm_->vm_ = std::move(config_.prepared_kvm->vm);
+  }
+  ASSIGN_OR_RETURN(KvmSystem kvm, config_.prepared_kvm != nullptr
+                                      ? std::move(config_.prepared_kvm->kvm)
+                                      : KvmSystem::Open());
   const CpuTemplate cpu_template = config_.cpu_template.value_or(CpuTemplate());
   RETURN_IF_ERROR(kvm.CheckRequiredCapabilities(cpu_template.capabilities));
   timeline_.Mark("open /dev/kvm");
@@ -141,7 +146,9 @@ absl::StatusOr<KvmSystem> MicroVmBuilder::OpenKvm() {
 }
 
 absl::Status MicroVmBuilder::CreateMachine(const KvmSystem& kvm) {
-  ASSIGN_OR_RETURN(vm_->vm_, kvm.CreateVm());
+  if (!vm_->vm_) {
+    ASSIGN_OR_RETURN(vm_->vm_, kvm.CreateVm());
+  }
   timeline_.Mark("KVM_CREATE_VM");
   RETURN_IF_ERROR(AddMemorySlots());
   timeline_.Mark("memory slots");
