@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "api/fault.h"
+#include "base/log.h"
 #include "base/status.h"
 
 namespace mayfly {
@@ -46,6 +47,15 @@ absl::Status UpdateNetwork(const NetworkInterfaceUpdate& update, MicroVm* vm,
   }
   resources->RecordNetworkUpdate(update);
   return absl::OkStatus();
+}
+
+absl::Status StrikeCtrlAltDel(MicroVm* vm) {
+  const absl::Status status = vm->i8042().TriggerCtrlAltDel();
+  if (absl::IsFailedPrecondition(status)) {
+    MAYFLY_LOG(Warn, "Ctrl-Alt-Del: ", status.message());
+    return absl::OkStatus();
+  }
+  return status.ok() ? status : Fault("Internal VMM error: ", status.message());
 }
 
 }  // namespace mayfly

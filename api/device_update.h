@@ -1,4 +1,4 @@
-// Changes of a running VM's devices, as PATCH asks for them.
+// What clients do to a running VM's devices: updates, and keys.
 
 #ifndef MAYFLY_API_DEVICE_UPDATE_H_
 #define MAYFLY_API_DEVICE_UPDATE_H_
@@ -18,6 +18,10 @@ void UpdateDrive(const DriveUpdate& update, MicroVm* vm, VmResources* resources,
                  absl::AnyInvocable<void(absl::Status)> done);
 absl::Status UpdateNetwork(const NetworkInterfaceUpdate& update, MicroVm* vm,
                            VmResources* resources);
+
+// Presses the keys. A guest whose keyboard driver does not listen is no error, as in Firecracker,
+// but a line of the log.
+absl::Status StrikeCtrlAltDel(MicroVm* vm);
 
 }  // namespace mayfly
 

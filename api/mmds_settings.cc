@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 
 #include "absl/strings/str_cat.h"
+#include "api/fault.h"
 
 namespace mayfly {
 namespace {
@@ -49,6 +50,14 @@ nlohmann::ordered_json MmdsSettingsToJson(const MmdsSettings& config) {
   json["ipv4_address"] = Ipv4Text(config.ipv4_address.value_or(MmdsConfig::kDefaultIpv4));
   json["imds_compat"] = config.imds_compat;
   return json;
+}
+
+absl::Status MetadataFault(const absl::Status& status) {
+  if (absl::IsResourceExhausted(status)) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("MMDS limit exceeded error: ", status.message()));
+  }
+  return status.ok() ? status : Fault("MMDS error: ", status.message());
 }
 
 }  // namespace mayfly

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "api/json_decoder.h"
 #include "devices/mmds/mmds_config.h"
 #include "nlohmann/json.hpp"
@@ -26,6 +27,10 @@ struct MmdsSettings {
 const JsonObject<MmdsSettings>& MmdsSettingsSchema();
 
 nlohmann::ordered_json MmdsSettingsToJson(const MmdsSettings& config);
+
+// `status` of a change of the store as a fault in Firecracker's words: ResourceExhausted when the
+// metadata does not fit.
+absl::Status MetadataFault(const absl::Status& status);
 
 }  // namespace mayfly
 

@@ -2,6 +2,8 @@
 
 #include "api/observability_config.h"
 
+#include "api/fault.h"
+
 namespace mayfly {
 namespace {
 
@@ -41,6 +43,15 @@ const JsonObject<MetricsConfig>& MetricsSchema() {
           Optional("properties", &MetricsConfig::properties),
       });
   return kSchema;
+}
+
+absl::Status ApplyLogger(const LoggerConfig& config) {
+  const absl::Status status = UpdateLog({.path = config.log_path,
+                                         .level = config.level,
+                                         .show_level = config.show_level,
+                                         .show_origin = config.show_log_origin,
+                                         .module = config.module});
+  return status.ok() ? status : FaultFrom(status, "Logger error: Failed to open target file: ");
 }
 
 }  // namespace mayfly

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "absl/status/status.h"
 #include "api/json_decoder.h"
 #include "base/log.h"
 
@@ -31,6 +32,9 @@ struct MetricsConfig {
 
 const JsonObject<LoggerConfig>& LoggerSchema();
 const JsonObject<MetricsConfig>& MetricsSchema();
+
+// Makes the log what is asked for. A fault in Firecracker's words when its file cannot be opened.
+absl::Status ApplyLogger(const LoggerConfig& config);
 
 }  // namespace mayfly
 

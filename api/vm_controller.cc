@@ -5,7 +5,6 @@
 #include <utility>
 #include <variant>
 
-#include "absl/strings/str_cat.h"
 #include "api/device_update.h"
 #include "api/fault.h"
 #include "api/metrics_prometheus.h"
@@ -48,14 +47,6 @@ absl::string_view StateName(VmController::State state) {
       return "Paused";
   }
   return "";
-}
-
-absl::Status MetadataFault(const absl::Status& status) {
-  if (absl::IsResourceExhausted(status)) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("MMDS limit exceeded error: ", status.message()));
-  }
-  return status.ok() ? status : Fault("MMDS error: ", status.message());
 }
 
 }  // namespace
@@ -156,14 +147,7 @@ void VmController::Do(const PatchNetworkInterface& request, Done done) {
 }
 
 void VmController::Do(const PutLogger& request, Done done) {
-  const LoggerConfig& config = request.config;
-  const absl::Status status = UpdateLog({.path = config.log_path,
-                                         .level = config.level,
-                                         .show_level = config.show_level,
-                                         .show_origin = config.show_log_origin,
-                                         .module = config.module});
-  done(Reply(status.ok() ? status
-                         : FaultFrom(status, "Logger error: Failed to open target file: ")));
+  done(Reply(ApplyLogger(request.config)));
 }
 
 void VmController::Do(const PutMetrics& request, Done done) {
@@ -194,14 +178,7 @@ void VmController::Do(const FlushMetrics& /*request*/, Done done) {
 }
 
 void VmController::Do(const SendCtrlAltDel& /*request*/, Done done) {
-  const absl::Status status = vm()->i8042().TriggerCtrlAltDel();
-  if (absl::IsFailedPrecondition(status)) {
-    // Firecracker presses keys that nobody listens to.
-    MAYFLY_LOG(Warn, "Ctrl-Alt-Del: ", status.message());
-    done(ApiReply());
-    return;
-  }
-  done(Reply(status.ok() ? status : Fault("Internal VMM error: ", status.message())));
+  done(Reply(StrikeCtrlAltDel(vm())));
 }
 
 void VmController::Do(const PatchVmState& request, Done done) {
