@@ -109,6 +109,6 @@ absl::Status SnapshotCreator::Commit() {
   return absl::OkStatus();
 }
 
-void SnapshotCreator::Finish(absl::Status status) { std::exchange(done_, nullptr)(status); }
+void SnapshotCreator::Finish(const absl::Status& status) { std::exchange(done_, nullptr)(status); }
 
 }  // namespace mayfly

@@ -56,7 +56,7 @@ class SnapshotCreator {
   absl::StatusOr<PageSet> Pages() const;
   void Sync();
   absl::Status Commit();
-  void Finish(absl::Status status);
+  void Finish(const absl::Status& status);
 
   MicroVm* const vm_;
   const Options options_;
