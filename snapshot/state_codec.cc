@@ -12,6 +12,7 @@
 #include "base/status.h"
 #include "snapshot/device_codec.h"
 #include "snapshot/state_generated.h"
+#include "snapshot/struct_list.h"
 #include "snapshot/vcpu_codec.h"
 #include "vmm/guest_layout.h"
 
@@ -54,13 +55,13 @@ absl::StatusOr<std::vector<GuestRange>> DecodeRam(
     const flatbuffers::Vector<const fb::Range*>& ram) {
   std::vector<GuestRange> ranges;
   uint64_t size_bytes = 0;
-  for (const fb::Range* range : ram) {
-    const auto sum = CheckedAdd(size_bytes, range->size_bytes());
+  for (const fb::Range& range : StructList(ram)) {
+    const auto sum = CheckedAdd(size_bytes, range.size_bytes());
     if (!sum) {
       return absl::InvalidArgumentError("its RAM is larger than an address space");
     }
     size_bytes = *sum;
-    ranges.push_back({GuestAddress(range->start()), range->size_bytes()});
+    ranges.push_back({GuestAddress(range.start()), range.size_bytes()});
   }
   if (size_bytes == 0 || size_bytes % PageSet::kPageBytes != 0 ||
       ranges != GuestRamRanges(size_bytes)) {

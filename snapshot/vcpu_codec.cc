@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_format.h"
 #include "base/status.h"
+#include "snapshot/struct_list.h"
 #include "vmm/kvm_list_buffer.h"
 
 namespace mayfly {
@@ -99,17 +100,17 @@ absl::StatusOr<VcpuState> DecodeVcpu(const fb::Vcpu& table) {
                      .xsave = {table.kvm_xsave()->begin(), table.kvm_xsave()->end()},
                      .mp_state = {.mp_state = table.mp_state()},
                      .tsc_khz = table.tsc_khz()};
-  for (const fb::CpuidEntry* e : *table.cpuid()) {
-    state.cpuid.push_back({.function = e->function(),
-                           .index = e->index(),
-                           .flags = e->flags(),
-                           .eax = e->eax(),
-                           .ebx = e->ebx(),
-                           .ecx = e->ecx(),
-                           .edx = e->edx()});
+  for (const fb::CpuidEntry& e : StructList(*table.cpuid())) {
+    state.cpuid.push_back({.function = e.function(),
+                           .index = e.index(),
+                           .flags = e.flags(),
+                           .eax = e.eax(),
+                           .ebx = e.ebx(),
+                           .ecx = e.ecx(),
+                           .edx = e.edx()});
   }
-  for (const fb::Msr* msr : *table.msrs()) {
-    state.msrs.push_back({.index = msr->index(), .data = msr->value()});
+  for (const fb::Msr& msr : StructList(*table.msrs())) {
+    state.msrs.push_back({.index = msr.index(), .data = msr.value()});
   }
   RETURN_IF_ERROR(DecodeStruct(*table.kvm_sregs(), "kvm_sregs", state.sregs));
   RETURN_IF_ERROR(DecodeStruct(*table.kvm_xcrs(), "kvm_xcrs", state.xcrs));
