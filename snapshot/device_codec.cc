@@ -2,10 +2,13 @@
 
 #include "snapshot/device_codec.h"
 
-#include <string>
+#include <cstddef>
+#include <utility>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "base/status.h"
 
 namespace mayfly {
@@ -14,9 +17,12 @@ namespace {
 using flatbuffers::FlatBufferBuilder;
 using flatbuffers::Offset;
 
-// Far more than any device has.
+// Far more than any device has. All tables of a hostile file may share one list, so these also
+// bound how much memory it takes.
 constexpr size_t kMaxConfigBytes = 4096;
-constexpr size_t kMaxQueues = 256;
+constexpr size_t kMaxQueues = 16;
+constexpr size_t kMaxTakenHeads = size_t{1} << 15;  // virtio's largest queue
+constexpr size_t kMaxNameBytes = size_t{64} << 10;
 
 flatbuffers::Offset<fb::Queue> EncodeQueue(const VirtQueueState& state,
                                            FlatBufferBuilder& builder) {
@@ -26,7 +32,7 @@ flatbuffers::Offset<fb::Queue> EncodeQueue(const VirtQueueState& state,
                          builder.CreateVector(state.taken_heads));
 }
 
-VirtQueueState DecodeQueue(const fb::Queue& table) {
+absl::StatusOr<VirtQueueState> DecodeQueue(const fb::Queue& table) {
   VirtQueueState state = {.guest_size = table.size(),
                           .guest_descriptors = GuestAddress(table.descriptors()),
                           .guest_avail = GuestAddress(table.avail()),
@@ -35,6 +41,9 @@ VirtQueueState DecodeQueue(const fb::Queue& table) {
                           .next_avail = table.next_avail(),
                           .next_used = table.next_used()};
   if (table.taken_heads() != nullptr) {
+    if (table.taken_heads()->size() > kMaxTakenHeads) {
+      return absl::InvalidArgumentError("its list of taken chains is too long");
+    }
     state.taken_heads.assign(table.taken_heads()->begin(), table.taken_heads()->end());
   }
   return state;
@@ -65,7 +74,8 @@ absl::StatusOr<MmioTransportState> DecodeTransport(const fb::Transport& table) {
                               .config_generation = table.config_generation(),
                               .config = {table.config()->begin(), table.config()->end()}};
   for (const fb::Queue* queue : *table.queues()) {
-    state.registers.queues.push_back(DecodeQueue(*queue));
+    ASSIGN_OR_RETURN(VirtQueueState queue_state, DecodeQueue(*queue));
+    state.registers.queues.push_back(std::move(queue_state));
   }
   return state;
 }
@@ -89,6 +99,21 @@ Offset<fb::Limiter> EncodeLimiter(const RateLimiterState& state, FlatBufferBuild
 
 RateLimiterState DecodeLimiter(const fb::Limiter& table) {
   return {.bandwidth = DecodeBucket(table.bandwidth()), .ops = DecodeBucket(table.ops())};
+}
+
+// A disk's or a network card's.
+template <typename Table>
+absl::StatusOr<MmioTransportState> DecodeNamedTransport(absl::string_view what,
+                                                        const Table& table) {
+  if (table.name()->size() > kMaxNameBytes) {
+    return absl::InvalidArgumentError(absl::StrCat("the name of a ", what, " is too long"));
+  }
+  auto transport = DecodeTransport(*table.transport());
+  if (!transport.ok()) {
+    const absl::string_view name(table.name()->c_str(), table.name()->size());
+    return Annotate(transport.status(), absl::StrCat(what, " ", absl::CHexEscape(name)));
+  }
+  return transport;
 }
 
 }  // namespace
@@ -147,12 +172,9 @@ Offset<fb::Disk> EncodeDisk(const DiskState& state, FlatBufferBuilder& builder) 
 }
 
 absl::StatusOr<DiskState> DecodeDisk(const fb::Disk& table) {
-  auto transport = DecodeTransport(*table.transport());
-  if (!transport.ok()) {
-    return Annotate(transport.status(), absl::StrCat("disk ", table.name()->c_str()));
-  }
+  ASSIGN_OR_RETURN(MmioTransportState transport, DecodeNamedTransport("disk", table));
   return DiskState{.name = table.name()->str(),
-                   .transport = *std::move(transport),
+                   .transport = std::move(transport),
                    .device = {.rate_limiter = DecodeLimiter(*table.rate_limiter())}};
 }
 
@@ -165,12 +187,9 @@ Offset<fb::Network> EncodeNetwork(const NetworkState& state, FlatBufferBuilder& 
 }
 
 absl::StatusOr<NetworkState> DecodeNetwork(const fb::Network& table) {
-  auto transport = DecodeTransport(*table.transport());
-  if (!transport.ok()) {
-    return Annotate(transport.status(), absl::StrCat("network card ", table.name()->c_str()));
-  }
+  ASSIGN_OR_RETURN(MmioTransportState transport, DecodeNamedTransport("network card", table));
   return NetworkState{.name = table.name()->str(),
-                      .transport = *std::move(transport),
+                      .transport = std::move(transport),
                       .device = {.rx_rate_limiter = DecodeLimiter(*table.rx_rate_limiter()),
                                  .tx_rate_limiter = DecodeLimiter(*table.tx_rate_limiter())}};
 }
