@@ -23,7 +23,7 @@ Json RegsToJson(const kvm_regs& regs) {
 }
 
 Json VcpuToJson(const VcpuState& vcpu) {
-  Json msrs;
+  Json msrs = Json::object();
   for (const kvm_msr_entry& msr : vcpu.msrs) {
     msrs[Hex(msr.index)] = Hex(msr.data);
   }
@@ -61,10 +61,21 @@ Json DevicesToJson(const std::vector<State>& devices) {
   return list;
 }
 
-// What a snapshot's maker wrote, or the text when it is no JSON.
+// What a snapshot's maker wrote, or the text when it is no JSON or not as small and flat as a
+// configuration is: writing nested objects takes stack, and finding a key looks at all of them.
 Json ConfigToJson(const std::string& text) {
-  Json config = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-  return config.is_discarded() ? Json(text) : config;
+  constexpr int kMaxDepth = 32;
+  constexpr size_t kMaxEvents = 5'000;
+  size_t event_count = 0;
+  bool is_too_large = false;
+  const Json config = Json::parse(
+      text,
+      [&](int depth, Json::parse_event_t, const Json&) {
+        is_too_large |= depth >= kMaxDepth || ++event_count > kMaxEvents;
+        return !is_too_large;
+      },
+      /*allow_exceptions=*/false);
+  return config.is_discarded() || is_too_large ? Json(text) : config;
 }
 
 }  // namespace
