@@ -2,6 +2,7 @@
 
 #include "snapshot/working_set_tracker.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -11,6 +12,12 @@
 #include "snapshot/working_set_file.h"
 
 namespace mayfly {
+namespace {
+
+// Some 30 years, as a client may ask for any number.
+constexpr uint64_t kMaxRecordAfterMs = 1'000'000'000'000;
+
+}  // namespace
 
 WorkingSetTracker::WorkingSetTracker(EventLoop* loop, const GuestMemory* memory, Options options)
     : loop_(loop), memory_(memory), options_(std::move(options)), record_timer_(loop, [this] {
@@ -24,7 +31,8 @@ void WorkingSetTracker::Start() {
   if (options_.mode == WorkingSetMode::kUse) {
     Prefetch();
   } else if (options_.mode == WorkingSetMode::kRecord && options_.record_after_ms) {
-    record_timer_.Set(MonotonicTimeUs() + static_cast<int64_t>(*options_.record_after_ms) * 1'000);
+    const uint64_t after_ms = std::min(*options_.record_after_ms, kMaxRecordAfterMs);
+    record_timer_.Set(MonotonicTimeUs() + static_cast<int64_t>(after_ms) * 1'000);
   }
 }
 
