@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "base/clock.h"
 #include "base/status.h"
 #include "snapshot/full_write.h"
@@ -46,6 +47,10 @@ void SnapshotCreator::OnTurn() {
 }
 
 absl::Status SnapshotCreator::Begin() {
+  if (options_.state_path == options_.memory_path) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(options_.state_path, ": the state and the memory need a file each"));
+  }
   // First, as it writes the snapshot's id to guest memory.
   RETURN_IF_ERROR(WriteState());
   ASSIGN_OR_RETURN(PageSet pages, Pages());

@@ -42,7 +42,8 @@ class SnapshotCreator {
   SnapshotCreator& operator=(const SnapshotCreator&) = delete;
 
   // Runs `done` when the snapshot is complete or failed, never inside this call; `done` may destroy
-  // the creator. Errors: those of MicroVm::Save, MemoryWriter and StagedFile, which name the file.
+  // the creator. Errors: InvalidArgument for one path twice; those of MicroVm::Save, MemoryWriter
+  // and StagedFile, which name the file.
   void Start(absl::AnyInvocable<void(absl::Status)> done);
 
   // What was written of guest memory, and the size of the state file.
