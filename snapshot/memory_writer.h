@@ -56,6 +56,8 @@ class MemoryWriter {
 
   // StagedFile::Commit, after the last step.
   absl::Status Commit() { return file_.Commit(); }
+  // StagedFile::CommitBoth, after the last step; this one's file takes its place first.
+  absl::Status CommitWith(StagedFile& other) { return StagedFile::CommitBoth(file_, other); }
 
   // Of guest memory, as data. Without what a base file had.
   uint64_t written_bytes() const { return writer_.written_bytes(); }

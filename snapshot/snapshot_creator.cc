@@ -108,8 +108,7 @@ void SnapshotCreator::Sync() {
 }
 
 absl::Status SnapshotCreator::Commit() {
-  RETURN_IF_ERROR(memory_->Commit());
-  RETURN_IF_ERROR(state_->Commit());
+  RETURN_IF_ERROR(memory_->CommitWith(*state_));
   vm_->ForgetDirtyPages();
   return absl::OkStatus();
 }

@@ -149,13 +149,36 @@ absl::Status StagedFile::Open() {
 }
 
 absl::Status StagedFile::Commit() {
+  RETURN_IF_ERROR(SyncData());
+  RETURN_IF_ERROR(TakePlace());
+  return SyncFolder();
+}
+
+absl::Status StagedFile::CommitBoth(StagedFile& first, StagedFile& second) {
+  RETURN_IF_ERROR(first.SyncData());
+  RETURN_IF_ERROR(second.SyncData());
+  RETURN_IF_ERROR(first.TakePlace());
+  RETURN_IF_ERROR(second.TakePlace());
+  RETURN_IF_ERROR(first.SyncFolder());
+  return second.SyncFolder();
+}
+
+absl::Status StagedFile::SyncData() const {
   if (fsync(fd_.get()) != 0) {
     return Annotate(ErrnoError("fsync"), path_);
   }
+  return absl::OkStatus();
+}
+
+absl::Status StagedFile::TakePlace() {
   if (renameat(folder_.get(), temporary_name_.c_str(), folder_.get(), name_.c_str()) != 0) {
     return Annotate(ErrnoError("rename"), path_);
   }
   temporary_name_.clear();
+  return absl::OkStatus();
+}
+
+absl::Status StagedFile::SyncFolder() const {
   if (fsync(folder_.get()) != 0) {
     return Annotate(ErrnoError("fsync of its folder"), path_);
   }

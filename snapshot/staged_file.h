@@ -40,6 +40,11 @@ class StagedFile {
   // The path is unchanged after an error, but for one that begins "PATH: fsync of its folder".
   absl::Status Commit();
 
+  // Commit of two that are of use only together: both are complete on the disk before either
+  // takes its place, and nothing but the death of the process between two system calls leaves the
+  // first in place without the second.
+  static absl::Status CommitBoth(StagedFile& first, StagedFile& second);
+
  private:
   StagedFile(std::string path, OwnedFd folder, std::string name)
       : path_(std::move(path)), folder_(std::move(folder)), name_(std::move(name)) {}
@@ -47,6 +52,10 @@ class StagedFile {
   // What a killed process left.
   void RemoveStale() const;
   absl::Status Open();
+  // The steps of Commit.
+  absl::Status SyncData() const;
+  absl::Status TakePlace();
+  absl::Status SyncFolder() const;
   void Discard();
 
   std::string path_;

@@ -115,6 +115,21 @@ TEST_F(StagedFileTest, TemporariesOfOthersStay) {
   EXPECT_TRUE(second->Commit().ok());
 }
 
+TEST_F(StagedFileTest, TwoThatBelongTogetherTakeTheirPlaces) {
+  const std::string other_path = folder_.PathOf("state");
+  WriteWholeFile(path_, {1});
+  WriteWholeFile(other_path, {2});
+  auto first = StagedFile::Create(path_);
+  auto second = StagedFile::Create(other_path);
+  ASSERT_TRUE(first.ok() && second.ok()) << first.status() << second.status();
+  Write(*first, {3});
+  Write(*second, {4});
+  EXPECT_TRUE(StagedFile::CommitBoth(*first, *second).ok());
+  EXPECT_EQ(ReadWholeFile(path_), Bytes{3});
+  EXPECT_EQ(ReadWholeFile(other_path), Bytes{4});
+  EXPECT_EQ(folder_.Names(), (Names{"memory", "state"}));
+}
+
 TEST_F(StagedFileTest, ALinkStaysAndItsTargetIsReplaced) {
   WriteWholeFile(path_, {1});
   const std::string link = folder_.PathOf("link");
