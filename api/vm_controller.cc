@@ -368,10 +368,12 @@ void VmController::OnSnapshotDone(SnapshotKind kind, int64_t start_us, const abs
     MAYFLY_LOG(Info, "Snapshot: ", snapshot_->memory_bytes(), " bytes of memory, ",
                snapshot_->state_bytes(), " bytes of state.");
   }
-  // Whoever called is of it.
-  environment_.loop->Post([this] { snapshot_.reset(); });
-  done(status.ok() ? absl::StatusOr<ApiReply>(ApiReply())
-                   : Fault("Create snapshot error: Cannot create snapshot: ", status.message()));
+  // Whoever called is of it. What a failed one has staged is gone when the client hears of it.
+  environment_.loop->Post([this, status, done = std::move(done)]() mutable {
+    snapshot_.reset();
+    done(status.ok() ? absl::StatusOr<ApiReply>(ApiReply())
+                     : Fault("Create snapshot error: Cannot create snapshot: ", status.message()));
+  });
 }
 
 void VmController::DropVm() {
