@@ -2,9 +2,11 @@
 
 #include "api/fatal_signals.h"
 
+#include <limits.h>
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 
@@ -29,6 +31,8 @@ constexpr std::array kExits = {
 };
 
 std::atomic<uint64_t> g_sigpipe_count{0};
+std::array<char, PATH_MAX> g_memory_path;
+std::atomic<size_t> g_memory_path_size{0};
 
 void LogSignal(absl::string_view before, int first, absl::string_view between, int second,
                absl::string_view end) {
@@ -44,12 +48,28 @@ void LogSignal(absl::string_view before, int first, absl::string_view between, i
   WriteLogInSignal(__FILE__, __LINE__, text.text());
 }
 
+void LogMemoryFile() {
+  const size_t size = g_memory_path_size.load(std::memory_order_acquire);
+  if (size == 0) {
+    return;
+  }
+  std::array<char, PATH_MAX + 64> storage;
+  TextBuffer text(storage);
+  text.Append("The memory file may have been cut off or its disk failed: ");
+  text.Append({g_memory_path.data(), size});
+  WriteLogInSignal(__FILE__, __LINE__, text.text());
+}
+
 void OnFatal(int signal, siginfo_t* info, void* /*context*/) {
   if (signal == SIGSYS) {
     LogSignal("Shutting down VM after intercepting a bad syscall (", info->si_syscall, "", -1,
               ").");
   } else {
     LogSignal("Shutting down VM after intercepting signal ", signal, ", code ", info->si_code, ".");
+  }
+  // Not when a process sent it.
+  if (signal == SIGBUS && info->si_code > 0) {
+    LogMemoryFile();
   }
   RestoreTerminalInSignal();
   MetricsWriter::WriteInSignal(signal);
@@ -95,6 +115,12 @@ absl::Status InstallFatalSignals() {
     return ErrnoError("signal");
   }
   return absl::OkStatus();
+}
+
+void NameMemoryFile(absl::string_view path) {
+  const size_t size = std::min(path.size(), g_memory_path.size());
+  std::copy_n(path.begin(), size, g_memory_path.begin());
+  g_memory_path_size.store(size, std::memory_order_release);
 }
 
 uint64_t SigpipeCount() { return g_sigpipe_count.load(std::memory_order_relaxed); }

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 
 namespace mayfly {
 
@@ -23,6 +24,10 @@ inline constexpr int kExitSigill = 157;
 // (MetricsWriter) and end the process; SIGABRT, which a failed check of our own raises, writes the
 // metrics and aborts. SIGPIPE is logged and counted, and nothing ends.
 absl::Status InstallFatalSignals();
+
+// Which file to name when SIGBUS comes of memory that cannot be reached: the one behind the guest's
+// RAM. Its path is cut after PATH_MAX bytes. Loop thread, before the guest runs.
+void NameMemoryFile(absl::string_view path);
 
 // Since InstallFatalSignals. Any thread.
 uint64_t SigpipeCount();

@@ -2,12 +2,29 @@
 
 #include "api/machine.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <optional>
 
+#include "absl/strings/str_cat.h"
 #include "base/status.h"
 
 namespace mayfly {
+
+absl::Status CheckMemoryFile(const Machine& machine) {
+  struct stat now = {};
+  if (machine.memory_path.empty() || fstat(machine.vm->memory().fd(), &now) != 0) {
+    return absl::OkStatus();
+  }
+  const uint64_t ram_bytes = machine.vm->memory().size_bytes();
+  if (static_cast<uint64_t>(now.st_size) >= ram_bytes) {
+    return absl::OkStatus();
+  }
+  return absl::DataLossError(absl::StrCat(
+      "the memory file was cut off while the VM used it: it has ", now.st_size,
+      " bytes, but the guest's memory has ", ram_bytes, " (", machine.memory_path, ")"));
+}
 
 absl::Status AddMetadataService(const MachineEnvironment& environment, MicroVmConfig& config) {
   const std::optional<MmdsSettings>& settings = environment.resources->mmds();

@@ -4,6 +4,7 @@
 #define MAYFLY_API_MACHINE_H_
 
 #include <memory>
+#include <string>
 
 #include "api/console.h"
 #include "api/vm_resources.h"
@@ -24,9 +25,14 @@ struct Machine {
   OwnedFd userfault_fd;
   OwnedFd userfault_socket;
   std::unique_ptr<MicroVm> vm;
+  // Of the file that is mapped as the VM's memory; empty for none.
+  std::string memory_path;
   // Null unless the memory is that of a memory file.
   std::unique_ptr<WorkingSetTracker> working_set;
 };
+
+// Says of a machine that cannot go on when it is because its memory file was cut off: DataLoss.
+absl::Status CheckMemoryFile(const Machine& machine);
 
 // What a machine is made with; all of it outlives the machine.
 struct MachineEnvironment {

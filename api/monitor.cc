@@ -266,6 +266,9 @@ void Monitor::OnVmEnd(const VmEnd& end) {
   }
   MAYFLY_LOG(Error, "The guest cannot go on: ", end.reason);
   MAYFLY_LOG(Error, end.dump);
+  if (const absl::Status status = CheckMemoryFile(controller_->machine()); !status.ok()) {
+    MAYFLY_LOG(Error, status.message());
+  }
   Finish(kExitError);
 }
 

@@ -90,6 +90,7 @@ class VmController {
   // Null before the start.
   MicroVm* vm() { return machine_.vm.get(); }
   const MicroVm* vm() const { return machine_.vm.get(); }
+  const Machine& machine() const { return machine_; }
   Console* console() { return machine_.console.get(); }
   VmResources& resources() { return resources_; }
 

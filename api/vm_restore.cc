@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "api/config_file.h"
+#include "api/fatal_signals.h"
 #include "api/fault.h"
 #include "api/snapshot_load.h"
 #include "base/log.h"
@@ -36,6 +37,10 @@ absl::StatusOr<Machine> Restore(const SnapshotLoadRequest& request,
     console.serial.serial_out_path = request.serial_out_path;
   }
   Machine machine;
+  if (request.mem_backend->type == MemoryBackendType::kFile) {
+    machine.memory_path = request.mem_backend->path;
+    NameMemoryFile(machine.memory_path);
+  }
   ASSIGN_OR_RETURN(machine.console, Console::Create(environment.loop, std::move(console)));
   timeline.Mark("console");
   machine.userfault_fd = std::move(snapshot.userfault_fd);

@@ -146,17 +146,31 @@ bool Vcpu::HandleExit(const VcpuExit& exit) {
       break;
     case VcpuExit::Kind::kMmioRead:
       counter = &counters_.mmio_read;
-      machine_.mmio->Read(exit.guest_address, exit.data);
+      if (!machine_.mmio->Read(exit.guest_address, exit.data) && EndsAtRam(exit)) {
+        return false;
+      }
       break;
     case VcpuExit::Kind::kMmioWrite:
       counter = &counters_.mmio_write;
-      machine_.mmio->Write(exit.guest_address, exit.data);
+      if (!machine_.mmio->Write(exit.guest_address, exit.data) && EndsAtRam(exit)) {
+        return false;
+      }
       break;
     default:
       End(DescribeExit(exit), exit.instruction);
       return false;
   }
   counter->Record(MonotonicTimeUs() - start_us);
+  return true;
+}
+
+// KVM takes RAM for a device when it cannot reach the host's memory behind it: a mapped file that
+// was cut off. The guest would read ones and lose what it writes.
+bool Vcpu::EndsAtRam(const VcpuExit& exit) {
+  if (!machine_.memory->Resolve({GuestAddress(exit.guest_address), 1}).ok()) {
+    return false;
+  }
+  End(absl::StrCat("guest memory cannot be reached: ", DescribeExit(exit)), {});
   return true;
 }
 

@@ -78,6 +78,8 @@ class Vcpu {
   void ParkWhilePaused() ABSL_LOCKS_EXCLUDED(mutex_);
   // False when the vCPU cannot go on.
   bool HandleExit(const VcpuExit& exit);
+  // True, and the end, when an access that no device answered was to RAM.
+  bool EndsAtRam(const VcpuExit& exit);
   void End(std::string reason, std::span<const uint8_t> instruction);
 
   const uint32_t index_;
