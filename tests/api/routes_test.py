@@ -99,9 +99,6 @@ class RoutingTest(ApiTest):
             with self.subTest(f"{method} {target}"):
                 self.refused(self.api.connection.request(method, target, body),
                              f"The requested operation is not supported: {device} device.")
-        for operation in ("create", "load"):
-            self.refused(self.api.put(f"/snapshot/{operation}", {}),
-                         "The requested operation is not supported: snapshots are not supported yet.")
 
     def test_deprecation_is_said(self):
         def is_deprecated(response):

@@ -23,6 +23,28 @@ COUNT = bytes.fromhex(
     "b9204e0000"        # mov ecx, 20000
     "e2fe"              # delay: loop delay
     "ebe1")             # jmp next
+# COUNT without its delay, which also writes the counter to 16 pages each time; after 128 times to all of 4 to 12 MiB.
+WRITE_PAGES = bytes.fromhex(
+    "31db"              # xor ebx, ebx
+    "66baf803"          # mov dx, 0x3f8
+    "ffc3"              # next: inc ebx
+    "89df"              # mov edi, ebx
+    "83e77f"            # and edi, 127
+    "c1e710"            # shl edi, 16
+    "81c700004000"      # add edi, 0x400000
+    "b910000000"        # mov ecx, 16
+    "891f"              # page: mov [rdi], ebx
+    "81c700100000"      # add edi, 4096
+    "e2f6"              # loop page
+    "b908000000"        # mov ecx, 8
+    "c1c304"            # digit: rol ebx, 4
+    "88d8"              # mov al, bl
+    "240f"              # and al, 15
+    "0461"              # add al, 'a'
+    "ee"                # out dx, al
+    "e2f4"              # loop digit
+    "b00a" "ee"         # mov al, '\n'; out dx, al
+    "ebcb")             # jmp next
 # Prints "hello" and a line feed, then pulls the keyboard controller's reset line.
 HELLO_THEN_RESET = bytes.fromhex(
     "488d3512000000"    # lea rsi, [hello]
