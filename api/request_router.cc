@@ -215,7 +215,7 @@ Parsed ParseSnapshot(Call& call) {
     return Fault("Missing snapshot operation type.");
   }
   if (call.rest[0] == "working-set") {
-    RETURN_IF_ERROR(StatusOf(Decode(call.body(), WorkingSetSchema())));
+    RETURN_IF_ERROR(Decode(call.body(), WorkingSetSchema()));
     return RecordWorkingSet();
   }
   if (call.rest[0] != "create" && call.rest[0] != "load") {
