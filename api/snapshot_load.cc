@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "api/api_request.h"
 #include "api/config_file.h"
@@ -23,12 +24,17 @@ namespace {
 constexpr absl::string_view kStatePrefix = "Failed to get snapshot state from file: ";
 constexpr absl::string_view kMemoryPrefix = "Failed to load guest memory: ";
 
+// What names the file behind a reason that does not.
+std::string NameOf(const std::string& path, const absl::Status& status) {
+  return absl::StrContains(SystemReason(status), path) ? "" : absl::StrCat(" (", path, ")");
+}
+
 absl::StatusOr<SnapshotState> ReadState(const std::string& path, PhaseTimeline& timeline) {
   auto state = ReadSnapshot(path, timeline);
   if (state.ok()) {
     return state;
   }
-  const std::string suffix = absl::StrCat(" (", path, ")");
+  const std::string suffix = NameOf(path, state.status());
   if (ErrnoOf(state.status())) {
     return FaultFrom(state.status(), absl::StrCat(kStatePrefix, "Failed to open snapshot file: "),
                      suffix);
@@ -139,6 +145,7 @@ absl::Status Configure(const SnapshotState& state, const SnapshotLoadRequest& re
     return Fault(kStatePrefix, "Failed to load snapshot state from file: its configuration: ",
                  requests.status().message(), " (", request.snapshot_path, ")");
   }
+  resources.RequireTaps();
   Configurator configurator(request, resources);
   for (ApiRequest& one : *requests) {
     RETURN_IF_ERROR(Annotate(std::visit(configurator, std::move(one)), "Failed to build microVM"));
@@ -175,7 +182,7 @@ absl::Status LoadMemory(const MemoryBackend& backend, LoadedSnapshot& snapshot) 
       return FaultFrom(memory.status(),
                        absl::StrCat(kMemoryPrefix, "Error creating guest memory from file: ",
                                     is_system ? kMemoryPrefix : ""),
-                       absl::StrCat(" (", backend.path, ")"));
+                       NameOf(backend.path, memory.status()));
     }
     snapshot.memory = *std::move(memory);
     return absl::OkStatus();
@@ -184,7 +191,8 @@ absl::Status LoadMemory(const MemoryBackend& backend, LoadedSnapshot& snapshot) 
       UserfaultMemory::Create(snapshot.state.vm.ram, snapshot.state.vm.huge_pages, backend.path);
   if (!memory.ok()) {
     return Fault(kMemoryPrefix,
-                 "Error creating guest memory from uffd: ", memory.status().message());
+                 "Error creating guest memory from uffd: ", memory.status().message(),
+                 NameOf(backend.path, memory.status()));
   }
   snapshot.memory = std::move(memory->memory);
   snapshot.userfault_fd = std::move(memory->userfault_fd);

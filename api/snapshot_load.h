@@ -23,8 +23,9 @@ struct LoadedSnapshot {
 };
 
 // Reads the state file, makes `resources`, which are new, those of the saved VM with the request's
-// overrides in their places (disks and TAPs are opened then), and makes the guest's memory. Errors
-// are faults in Firecracker's words, from "Failed to restore from snapshot: " on.
+// overrides in their places (disks and TAPs are opened then, and have to exist), and makes the
+// guest's memory. Errors are faults in Firecracker's words, those that come behind "Failed to
+// restore from snapshot: "; those of files name them.
 absl::StatusOr<LoadedSnapshot> LoadSnapshotFiles(const SnapshotLoadRequest& request,
                                                  VmResources& resources, PhaseTimeline& timeline);
 

@@ -48,6 +48,9 @@ class VmResources {
   // One with the id of another replaces it, which goes to the end of the order.
   absl::Status SetNetwork(const NetworkInterfaceConfig& config);
   absl::Status SetMmds(const MmdsSettings& config);
+  // From now on a TAP that does not exist is an error: a restored guest is connected already, and
+  // one made for it would be connected to nothing.
+  void RequireTaps() { missing_tap_ = Tap::Missing::kIsError; }
 
   // For the running VM's GET /vm/config.
   void RecordDriveUpdate(const DriveUpdate& update);
@@ -82,7 +85,7 @@ class VmResources {
   absl::StatusOr<DiskConfig> BuildDisk(const Drive& drive) const;
   static NetworkConfig BuildNetwork(const Network& network);
 
-  const Tap::Missing missing_tap_;
+  Tap::Missing missing_tap_;
   MachineConfig machine_;
   std::optional<BootSourceConfig> boot_config_;
   std::optional<BootSource> boot_;
