@@ -243,19 +243,18 @@ void VmController::Do(const InstanceStart& /*request*/, Done done) {
 }
 
 void VmController::Do(const LoadSnapshot& load, Done done) {
-  if (is_configured_) {
-    done(
-        Fault("Load snapshot error: Loading a microVM snapshot not allowed after configuring "
-              "boot-specific resources."));
-    FailLoad();
-    return;
-  }
   PhaseTimeline timeline(MonotonicTimeUs());
-  const absl::Status status = Restore(load.request, timeline);
+  const absl::Status status = is_configured_
+                                  ? Fault(
+                                        "Loading a microVM snapshot not allowed after configuring "
+                                        "boot-specific resources.")
+                                  : Restore(load.request, timeline);
   if (!status.ok()) {
     DropVm();
     done(Annotate(status, "Load snapshot error"));
-    FailLoad();
+    if (options_.on_failed_load) {
+      options_.on_failed_load();
+    }
     return;
   }
   environment_.metrics->latencies_us.vmm_load_snapshot =
@@ -271,12 +270,6 @@ void VmController::Do(const LoadSnapshot& load, Done done) {
     late_log_.emplace(environment_.loop,
                       [this, timeline] { LogRestore(timeline, vm()->first_run_us()); });
     late_log_->Set(MonotonicTimeUs() + kLateLogUs);
-  }
-}
-
-void VmController::FailLoad() {
-  if (options_.on_failed_load) {
-    options_.on_failed_load();
   }
 }
 

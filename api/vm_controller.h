@@ -129,7 +129,6 @@ class VmController {
   MachineEnvironment MachineEnvironmentWith(PhaseTimeline* timeline);
   Console::Options ConsoleOptions() const;
   void DropVm();
-  void FailLoad();
   absl::Status Restore(const SnapshotLoadRequest& request, PhaseTimeline& timeline);
   void StartWorkingSet();
   void OnSnapshotDone(SnapshotKind kind, int64_t start_us, const absl::Status& status, Done done);
