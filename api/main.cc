@@ -3,6 +3,7 @@
 #include <span>
 
 #include "absl/strings/string_view.h"
+#include "api/merge_command.h"
 #include "api/monitor_command.h"
 #include "api/run_command.h"
 #include "base/clock.h"
@@ -18,6 +19,9 @@ int main(int argc, char** argv) {
   const std::span<const char* const> arguments(argv, static_cast<size_t>(argc));
   if (arguments.size() > 1 && absl::string_view(arguments[1]) == "run") {
     return mayfly::RunCommand(arguments.subspan(2), timeline);
+  }
+  if (arguments.size() > 1 && absl::string_view(arguments[1]) == "merge-memory") {
+    return mayfly::MergeCommand(arguments.subspan(2));
   }
   return mayfly::MonitorCommand(arguments.subspan(1), timeline);
 }

@@ -67,9 +67,8 @@ std::vector<Flag> MonitorFlags(MonitorOptions& options) {
       {"--config-file", "PATH", "JSON file that configures the VM, which then starts at once",
        SetText(options.config_file)},
       {"--restore", "PATH",
-       "restore a VM and let it run: a folder with the files 'state' and 'memory', or a JSON\nfile "
-       "with "
-       "what PUT /snapshot/load takes",
+       "restore a VM and let it run: a folder with the files 'state' and 'memory', or a JSON file "
+       "with what PUT /snapshot/load takes",
        SetText(options.restore)},
       {"--no-api", "", "no API socket; needs --config-file or --restore",
        SetTo(options.has_api, false)},
@@ -185,9 +184,11 @@ std::string MonitorHelp() {
   return absl::StrCat(
       "Usage: mayfly [OPTION]...\n"
       "       mayfly run --kernel FILE [OPTION]...\n"
+      "       mayfly merge-memory --base FILE --diff FILE\n"
       "Waits on a Unix socket for a client that configures and starts a micro-VM, by\n"
       "Firecracker's HTTP API. 'mayfly run' boots one at once with its console on this terminal;\n"
-      "'mayfly run --help' lists its options.\n\n",
+      "'mayfly run --help' lists its options. 'mayfly merge-memory' puts a diff snapshot's memory\n"
+      "onto that of the snapshot before.\n\n",
       FlagTable(MonitorFlags(unused)).Help(),
       "\nExit status: 0 when the guest reboots or powers off; 1 when the configuration, the host "
       "or\na file refuses something or the guest cannot go on; 148 to 157 after a fatal signal; "
