@@ -86,5 +86,34 @@ TEST(MetricGroupsTest, ValuesAreWhereTheyBelong) {
   EXPECT_EQ(ValueOf(groups, "interrupts", "triggers"), 5u);
 }
 
+TEST(MetricGroupsTest, EveryLatencyIsItsOwn) {
+  MetricsSnapshot snapshot;
+  snapshot.monitor.latencies_us = {.full_create_snapshot = 1,
+                                   .diff_create_snapshot = 2,
+                                   .load_snapshot = 3,
+                                   .pause_vm = 4,
+                                   .resume_vm = 5,
+                                   .vmm_full_create_snapshot = 6,
+                                   .vmm_diff_create_snapshot = 7,
+                                   .vmm_load_snapshot = 8,
+                                   .vmm_pause_vm = 9,
+                                   .vmm_resume_vm = 10};
+  const std::vector<MetricGroup> groups = ListMetricGroups(snapshot);
+  const char* names[] = {"full_create_snapshot",
+                         "diff_create_snapshot",
+                         "load_snapshot",
+                         "pause_vm",
+                         "resume_vm",
+                         "vmm_full_create_snapshot",
+                         "vmm_diff_create_snapshot",
+                         "vmm_load_snapshot",
+                         "vmm_pause_vm",
+                         "vmm_resume_vm"};
+  uint64_t expected = 0;
+  for (const char* name : names) {
+    EXPECT_EQ(ValueOf(groups, "latencies_us", name), ++expected) << name;
+  }
+}
+
 }  // namespace
 }  // namespace mayfly

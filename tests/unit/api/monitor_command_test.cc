@@ -10,7 +10,10 @@
 #include "base/clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "nlohmann/json.hpp"
 #include "tests/fakes/temporary_file.h"
+#include "tests/fakes/temporary_folder.h"
+#include "tests/unit/api/snapshot_files.h"
 
 namespace mayfly {
 namespace {
@@ -83,9 +86,35 @@ TEST(MonitorCommandDeathTest, FilesThatCannotBeReadAreNamed) {
               HasSubstr("--metrics-path"));
 }
 
-TEST(MonitorCommandDeathTest, SnapshotsAreNotSupportedYet) {
-  EXPECT_EXIT(RunAndExit({"--snapshot-version"}), ExitedWithCode(kExitError),
-              HasSubstr("snapshots are not supported yet"));
+TEST(MonitorCommandTest, SnapshotsHaveAVersionAndAreDescribed) {
+  EXPECT_EQ(OutputOf({"--snapshot-version"}), "v1.0.0\n");
+  const SnapshotFiles files;
+  const std::string text = OutputOf({"--describe-snapshot", files.state_path().c_str()});
+  EXPECT_TRUE(nlohmann::json::accept(text)) << text;
+  EXPECT_THAT(text, HasSubstr("1.0.0"));
+}
+
+TEST(MonitorCommandDeathTest, AFileThatIsNoSnapshotIsNotDescribed) {
+  const auto exits = ExitedWithCode(kExitError);
+  EXPECT_EXIT(RunAndExit({"--describe-snapshot", "/no/such/state"}), exits,
+              HasSubstr("Error: /no/such/state: "));
+  const TemporaryFile empty({});
+  EXPECT_EXIT(RunAndExit({"--describe-snapshot", empty.path().c_str()}), exits,
+              HasSubstr("Error: " + empty.path() + ": File too short to contain CRC"));
+}
+
+TEST(MonitorCommandDeathTest, ARestoreThatFailsNamesTheFile) {
+  const auto exits = ExitedWithCode(kExitError);
+  EXPECT_EXIT(RunAndExit({"--no-api", "--restore", "/no/such/folder"}), exits,
+              HasSubstr("Error: Load snapshot error: Failed to restore from snapshot: Failed to "
+                        "get snapshot state from file: Failed to open snapshot file: No such file "
+                        "or directory (os error 2) (/no/such/folder/state)"));
+  const TemporaryFolder folder;
+  const std::string request = folder.PathOf("request");
+  WriteWholeFile(request, {'{', '}'});
+  EXPECT_EXIT(
+      RunAndExit({"--no-api", "--restore", request.c_str()}), exits,
+      HasSubstr("Error: " + request + ": missing field `snapshot_path` at line 1 column 2"));
 }
 
 }  // namespace

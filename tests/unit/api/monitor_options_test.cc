@@ -117,6 +117,9 @@ TEST(MonitorOptionsTest, SaysWhatIsWrongInFirecrackersWords) {
       {{"--id", "a", "--id", "b"}, "The argument 'id' was provided more than once."},
       {{"-h", "--help"}, "The argument 'help' was provided more than once."},
       {{"--no-api"}, "Argument 'config-file' required, but not found."},
+      {{"--restore", "r", "--config-file", "c"},
+       "Argument 'restore' cannot be used together with argument 'config-file'."},
+      {{"--restore"}, "The argument 'restore' requires a value, but none was supplied."},
       {{"--no-seccomp", "--seccomp-filter", "f"},
        "Argument 'seccomp-filter' cannot be used together with argument 'no-seccomp'."},
       {{"--mmds-size-limit", "much"},
@@ -131,6 +134,16 @@ TEST(MonitorOptionsTest, SaysWhatIsWrongInFirecrackersWords) {
   }
 }
 
+TEST(MonitorOptionsTest, ARestoreTakesThePlaceOfAConfigurationFile) {
+  const auto options = Parse({"--restore", "r", "--no-api"});
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_EQ(options->restore, "r");
+  EXPECT_FALSE(options->has_api);
+  EXPECT_EQ(Parse({"--id", "a"})->restore, std::nullopt);
+  // With a socket, and with metadata.
+  EXPECT_TRUE(Parse({"--restore", "r", "--api-sock", "s", "--metadata", "m"}).ok());
+}
+
 TEST(MonitorOptionsTest, WhatFollowsTwoDashesIsNobodys) {
   const auto options = Parse({"--id", "a", "--", "--id", "b", "nonsense"});
   ASSERT_TRUE(options.ok()) << options.status();
@@ -140,12 +153,15 @@ TEST(MonitorOptionsTest, WhatFollowsTwoDashesIsNobodys) {
 TEST(MonitorOptionsTest, QuestionsNeedNothingElse) {
   EXPECT_TRUE(Parse({"-h", "--no-api"})->wants_help);
   EXPECT_TRUE(Parse({"--version", "--no-api"})->wants_version);
+  EXPECT_TRUE(Parse({"--snapshot-version", "--no-api"})->wants_snapshot_version);
+  EXPECT_EQ(Parse({"--describe-snapshot", "x", "--no-api"})->describe_snapshot, "x");
 }
 
 TEST(MonitorOptionsTest, HelpListsEveryFlag) {
   for (const char* flag : {"--api-sock PATH",
                            "--id",
                            "--config-file",
+                           "--restore PATH",
                            "--no-api",
                            "--metadata",
                            "--boot-timer",
@@ -161,8 +177,11 @@ TEST(MonitorOptionsTest, HelpListsEveryFlag) {
                            "--mmds-size-limit",
                            "--start-time-us",
                            "--version",
+                           "--snapshot-version",
+                           "--describe-snapshot PATH",
                            "--help",
-                           "mayfly run"}) {
+                           "mayfly run",
+                           "mayfly merge-memory --base FILE --diff FILE"}) {
     EXPECT_THAT(MonitorHelp(), HasSubstr(flag));
   }
 }

@@ -70,6 +70,9 @@ constexpr char kDrive[] = R"({"drive_id":"d_1","is_root_device":false,"path_on_h
 constexpr char kDriveUpdate[] = R"({"drive_id":"d_1","path_on_host":"p"})";
 constexpr char kNetwork[] = R"({"iface_id":"eth0","host_dev_name":"t"})";
 constexpr char kNetworkUpdate[] = R"({"iface_id":"eth0"})";
+constexpr char kCreate[] = R"({"snapshot_path":"s","mem_file_path":"m","snapshot_type":"Diff"})";
+constexpr char kLoad[] =
+    R"({"snapshot_path":"s","mem_backend":{"backend_path":"m","backend_type":"File"}})";
 
 const Row kRows[] = {
     {"GET", "/", "", IndexOf<GetInstanceInfo>()},
@@ -94,6 +97,10 @@ const Row kRows[] = {
     {"PUT", "/mmds/config", R"({"network_interfaces":["a"]})", IndexOf<PutMmdsConfig>()},
     {"PUT", "/network-interfaces/eth0", kNetwork, IndexOf<PutNetworkInterface>()},
     {"PUT", "/serial", "{}", IndexOf<PutSerial>()},
+    {"PUT", "/snapshot/create", kCreate, IndexOf<CreateSnapshot>()},
+    {"PUT", "/snapshot/load", kLoad, IndexOf<LoadSnapshot>()},
+    {"PUT", "/snapshot/load/more", kLoad, IndexOf<LoadSnapshot>()},
+    {"PUT", "/snapshot/working-set", "{}", IndexOf<RecordWorkingSet>()},
     {"PATCH", "/drives/d_1", kDriveUpdate, IndexOf<PatchDrive>()},
     {"PATCH", "/machine-config", R"({"vcpu_count":2})", IndexOf<PatchMachineConfig>()},
     {"PATCH", "/mmds", R"({"a":1})", IndexOf<PatchMmds>()},
@@ -115,8 +122,6 @@ constexpr char kNoPmem[] = "The requested operation is not supported: virtio-pme
 constexpr char kNoMem[] = "The requested operation is not supported: virtio-mem device.";
 constexpr char kNoVsock[] = "The requested operation is not supported: virtio-vsock device.";
 constexpr char kNoEntropy[] = "The requested operation is not supported: virtio-rng device.";
-constexpr char kNoSnapshot[] =
-    "The requested operation is not supported: snapshots are not supported yet.";
 
 // Devices and services that Mayfly has not.
 const Refusal kUnsupported[] = {
@@ -128,8 +133,6 @@ const Refusal kUnsupported[] = {
     {"PUT", "/entropy", "{}", kNoEntropy},
     {"PUT", "/hotplug/memory", "{}", kNoMem},
     {"PUT", "/pmem/p", "{}", kNoPmem},
-    {"PUT", "/snapshot/create", "{}", kNoSnapshot},
-    {"PUT", "/snapshot/load", "{}", kNoSnapshot},
     {"PUT", "/vsock", "{}", kNoVsock},
     {"PATCH", "/balloon", "{}", kNoBalloon},
     {"PATCH", "/balloon/statistics", "{}", kNoBalloon},
@@ -195,6 +198,15 @@ TEST(RequestRouterTest, RefusalsHaveFirecrackersWords) {
       {"DELETE", "/drives/d", "{}", "Empty Delete request."},
       {"PUT", "/snapshot", "{}", "Missing snapshot operation type."},
       {"PUT", "/snapshot/foo", "{}", "Invalid request method and/or path: PUT /snapshot/foo."},
+      {"PUT", "/snapshot/create", "{}",
+       "An error occurred when deserializing the json body of a request: missing field "
+       "`snapshot_path` at line 1 column 2."},
+      {"PUT", "/snapshot/load", R"({"snapshot_path":"s"})",
+       "An error occurred when deserializing the json body of a request: missing field: either "
+       "`mem_backend` or `mem_file_path` is required.."},
+      {"PUT", "/snapshot/working-set", "1",
+       "An error occurred when deserializing the json body of a request: invalid type: integer "
+       "`1`, expected struct WorkingSet at line 1 column 1."},
       {"PUT", "/mmds/foo", "{}", "Unrecognized PUT request path `foo`."},
       {"GET", "/balloon/foo", "", "Unrecognized GET request path `foo`."},
       {"PUT", "/drives", "{}", "The ID cannot be empty."},
@@ -291,6 +303,13 @@ TEST(RequestRouterTest, KnowsWhatIsDeprecated) {
       {"PUT", "/mmds/config", R"({"network_interfaces":[]})", true},
       {"PUT", "/mmds/config", R"({"network_interfaces":[],"version":"V1"})", true},
       {"PUT", "/mmds/config", R"({"network_interfaces":[],"version":"V2"})", false},
+      {"PUT", "/snapshot/create", kCreate, false},
+      {"PUT", "/snapshot/load", kLoad, false},
+      {"PUT", "/snapshot/load", R"({"snapshot_path":"s","mem_file_path":"m"})", true},
+      {"PUT", "/snapshot/load",
+       R"({"snapshot_path":"s","mem_backend":{"backend_path":"m","backend_type":"File"},)"
+       R"("enable_diff_snapshots":true})",
+       true},
   };
   Counters counters;
   uint64_t expected_count = 0;
