@@ -2,13 +2,7 @@
 
 #include "api/vm_controller.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <memory>
-#include <optional>
-#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,123 +12,15 @@
 #include "base/clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tests/fakes/elf_builder.h"
 #include "tests/fakes/temporary_file.h"
 #include "tests/guests/guests.h"
-#include "tests/kvm/bare_vm.h"
+#include "tests/kvm/vm_controller_fixture.h"
 
 namespace mayfly {
 namespace {
 
 using testing::HasSubstr;
 using testing::StartsWith;
-
-std::vector<uint8_t> Kernel(std::span<const uint8_t> guest) {
-  return ElfBuilder(layout::kHighRam.value())
-      .Segment(layout::kHighRam.value(), {guest.begin(), guest.end()})
-      .Build();
-}
-
-std::vector<uint8_t> Sector(const std::string& text) {
-  std::vector<uint8_t> sector(512, '.');
-  std::copy(text.begin(), text.end(), sector.begin());
-  return sector;
-}
-
-class VmControllerTest : public testing::Test {
- protected:
-  void SetUp() override {
-    SKIP_WITHOUT_KVM();
-    const auto null = OwnedFd::Open("/dev/null", O_RDONLY);
-    ASSERT_TRUE(null.ok()) << null.status();
-    ASSERT_EQ(dup2(null->get(), STDIN_FILENO), STDIN_FILENO);
-    auto loop = EventLoop::Create({});
-    ASSERT_TRUE(loop.ok()) << loop.status();
-    loop_ = *std::move(loop);
-    auto mmds = Mmds::Create("vm-1");
-    ASSERT_TRUE(mmds.ok()) << mmds.status();
-    mmds_ = *std::move(mmds);
-    writer_ =
-        std::make_unique<MetricsWriter>(loop_.get(), "vm-1", [] { return MetricsSnapshot(); });
-    VmController::Options options = {.id = "vm-1", .has_boot_timer = true};
-    options.observer.on_end = [this](const VmEnd& end) {
-      end_ = end;
-      loop_->Stop();
-    };
-    options.observer.on_boot_time = [this](const BootTime& time) { boot_time_ = time; };
-    controller_.emplace(std::move(options),
-                        VmController::Environment{.loop = loop_.get(),
-                                                  .mmds = mmds_.get(),
-                                                  .metrics_writer = writer_.get(),
-                                                  .metrics = &metrics_,
-                                                  .timeline = &timeline_});
-  }
-
-  // Carries the request out, waiting for it.
-  absl::StatusOr<ApiReply> Ask(ApiRequest request) {
-    std::optional<absl::StatusOr<ApiReply>> reply;
-    controller_->Execute(std::move(request), [&](absl::StatusOr<ApiReply> answer) {
-      reply = std::move(answer);
-      loop_->Stop();
-    });
-    while (!reply) {
-      EXPECT_TRUE(loop_->Run().ok());
-    }
-    return *std::move(reply);
-  }
-
-  // The fault message; empty when the request was carried out.
-  std::string Fault(ApiRequest request) {
-    return std::string(Ask(std::move(request)).status().message());
-  }
-
-  std::string State() {
-    const auto reply = Ask(GetInstanceInfo{});
-    return reply.ok() ? nlohmann::json::parse(reply->body)["state"].get<std::string>() : "";
-  }
-
-  void Configure(std::span<const uint8_t> guest) {
-    kernel_.emplace(Kernel(guest));
-    EXPECT_EQ(Fault(PutBootSource{{.kernel_image_path = kernel_->path()}}), "");
-    EXPECT_EQ(Fault(PutMachineConfig{{.vcpu_count = 1, .mem_size_mib = 4}}), "");
-    EXPECT_EQ(Fault(PutSerial{{.serial_out_path = output_.path()}}), "");
-  }
-
-  void Start(std::span<const uint8_t> guest) {
-    Configure(guest);
-    ASSERT_EQ(Fault(InstanceStart{}), "");
-  }
-
-  // Runs the guest until it ends, and all of its output is written.
-  void RunToEnd() {
-    while (!end_) {
-      ASSERT_TRUE(loop_->Run().ok());
-    }
-    ShutDown();
-  }
-
-  void ShutDown() {
-    bool is_done = false;
-    controller_->Shutdown([&] {
-      is_done = true;
-      loop_->Stop();
-    });
-    while (!is_done) {
-      ASSERT_TRUE(loop_->Run().ok());
-    }
-  }
-
-  PhaseTimeline timeline_{MonotonicTimeUs()};
-  const TemporaryFile output_{{}};
-  std::optional<TemporaryFile> kernel_;
-  std::unique_ptr<EventLoop> loop_;
-  std::unique_ptr<Mmds> mmds_;
-  MonitorMetrics metrics_;
-  std::unique_ptr<MetricsWriter> writer_;
-  std::optional<VmEnd> end_;
-  std::optional<BootTime> boot_time_;
-  std::optional<VmController> controller_;
-};
 
 TEST_F(VmControllerTest, RunsAGuestToItsEnd) {
   Configure(guests::serial_hello_then_reset());
