@@ -157,8 +157,8 @@ class AgreementTest(ApiTest):
         self.start()
         parts = ("", "version", "vm", "vm/config", "machine-config", "boot-source", "cpu-config", "drives/a",
                  "network-interfaces/a", "actions", "logger", "metrics", "mmds", "mmds/config", "serial", "snapshot/create",
-                 "snapshot/load", "snapshot/other", "balloon", "balloon/statistics", "balloon/hinting/start",
-                 "balloon/hinting/stop", "balloon/hinting/status", "vsock", "entropy", "pmem/a", "hotplug/memory", "hotplug",
+                 "snapshot/load", "snapshot/working-set", "snapshot/other", "balloon", "balloon/statistics",
+                 "balloon/hinting/start", "balloon/hinting/stop", "balloon/hinting/status", "vsock", "entropy", "pmem/a", "hotplug/memory", "hotplug",
                  "nothing", "config", "snapshot", "status")
         for part in parts:
             for method in ("GET", "PUT", "PATCH", "DELETE"):
@@ -226,7 +226,9 @@ class AgreementTest(ApiTest):
                 ("PATCH", "/vm", {"state": "Paused"}), ("GET", "/", None), ("PATCH", "/vm", {"state": "Resumed"}),
                 ("PATCH", "/drives/a", {"drive_id": "a", "path_on_host": disk, "rate_limiter": {"ops": bucket}}),
                 ("PATCH", "/network-interfaces/a", {"iface_id": "a"}), ("DELETE", "/drives/a", None),
-                ("PUT", "/snapshot/create", {"snapshot_path": "s", "mem_file_path": "m"}),
+                ("PUT", "/snapshot/create", {"snapshot_path": self.path("state"), "mem_file_path": self.path("memory")}),
+                ("PUT", "/snapshot/working-set", {}),
+                ("PUT", "/snapshot/load", {"snapshot_path": "s", "mem_file_path": "m"}),
                 ("PUT", "/machine-config", {"vcpu_count": 1, "mem_size_mib": 1}),
                 ("PUT", "/actions", {"action_type": "FlushMetrics"}), ("PUT", "/actions", {"action_type": "SendCtrlAltDel"})):
             self.call(method, target, body)
@@ -248,9 +250,46 @@ class AgreementTest(ApiTest):
                                                         "ipv4_address": "169.254.169.250"}))
         self.call("GET", "/vm/config")
 
+    @needs_kvm
+    def test_snapshot(self):
+        self.start()
+        self.configure(tiny_guest.COUNT)
+        disk = self.disk()
+        self.done(self.call("PUT", "/drives/d", {"drive_id": "d", "is_root_device": False, "path_on_host": disk}))
+        self.done(self.call("PUT", "/actions", {"action_type": "InstanceStart"}))
+        files = {"snapshot_path": self.path("state"), "mem_file_path": self.path("memory")}
+        self.assertEqual(self.call("PUT", "/snapshot/create", files).status, 400)
+        self.done(self.call("PATCH", "/vm", {"state": "Paused"}))
+        self.done(self.call("PUT", "/snapshot/create", {**files, "snapshot_type": "Full"}))
+        diff = {"snapshot_type": "Diff", "snapshot_path": self.path("diff"), "mem_file_path": self.path("diff-memory")}
+        self.done(self.call("PUT", "/snapshot/create", diff))
+        self.monitor.stop()
+        backend = {"backend_path": self.path("memory"), "backend_type": "File"}
+        limiter = {"bandwidth": {"size": 1 << 20, "refill_time": 100}, "ops": None}
+        for body in (
+                {"mem_backend": backend, "resume_vm": True, "working_set": "Record", "working_set_ms": None},
+                {"mem_backend": backend, "track_dirty_pages": True, "clock_realtime": False, "huge_pages": "Snapshot",
+                 "network_overrides": [], "vsock_override": None, "serial_out_path": self.path("serial"),
+                 "drive_overrides": [{"drive_id": "d", "path_on_host": self.disk("other"), "rate_limiter": limiter}],
+                 "mmds": {"a": 1}, "working_set": "Ignore"},
+                {"mem_file_path": self.path("memory"), "enable_diff_snapshots": False}):
+            with self.subTest(body=body):
+                os.remove(self.monitor.socket_path)
+                self.start()
+                self.done(self.call("PUT", "/snapshot/load", {"snapshot_path": self.path("state"), **body}))
+                recorded = self.call("PUT", "/snapshot/working-set", {})
+                self.assertEqual(recorded.status, 204 if body.get("working_set") == "Record" else 400, recorded)
+                self.call("GET", "/vm/config")
+                self.monitor.stop()
+        os.remove(self.monitor.socket_path)
+        self.start()
+        self.assertEqual(self.call("PUT", "/snapshot/load", {"snapshot_path": "/nothing", "mem_backend": backend}).status, 400)
+        self.assertEqual(self.monitor.ended(), 1)
+
     def test_bodies_that_neither_takes(self):
         self.start()
         drive = {"drive_id": "a", "is_root_device": False, "path_on_host": self.disk()}
+        snapshot = {"snapshot_path": "s", "mem_file_path": "m"}
         for method, target, body in (
                 ("PUT", "/machine-config", {"vcpu_count": 1}),
                 ("PUT", "/machine-config", {"vcpu_count": 0, "mem_size_mib": 1}),
@@ -277,6 +316,19 @@ class AgreementTest(ApiTest):
                 ("PUT", "/mmds/config", {"network_interfaces": []}),
                 ("PUT", "/mmds/config", {"network_interfaces": ["a"], "version": "V3"}),
                 ("PUT", "/serial", {"rate_limiter": {"ops": {"size": 1, "refill_time": 1}}}),
+                ("PUT", "/snapshot/create", {"snapshot_path": "s"}), ("PUT", "/snapshot/create", {**snapshot, "other": 1}),
+                ("PUT", "/snapshot/create", {**snapshot, "snapshot_type": "full"}),
+                ("PUT", "/snapshot/working-set", {"other": 1}),
+                ("PUT", "/snapshot/load", {"snapshot_path": "s"}), ("PUT", "/snapshot/load", {"mem_file_path": "m"}),
+                ("PUT", "/snapshot/load", {**snapshot, "mem_backend": {"backend_path": "m", "backend_type": "File"}}),
+                ("PUT", "/snapshot/load", {"snapshot_path": "s", "mem_backend": {"backend_path": "m", "backend_type": "file"}}),
+                ("PUT", "/snapshot/load", {**snapshot, "other": 1}), ("PUT", "/snapshot/load", {**snapshot, "resume_vm": 1}),
+                ("PUT", "/snapshot/load", {**snapshot, "huge_pages": "1G"}),
+                ("PUT", "/snapshot/load", {**snapshot, "network_overrides": [{"host_dev_name": "t"}]}),
+                ("PUT", "/snapshot/load", {**snapshot, "network_overrides": [{"iface_id": "a", "guest_mac": "06:00"}]}),
+                ("PUT", "/snapshot/load", {**snapshot, "drive_overrides": [{"drive_id": "d", "is_read_only": True}]}),
+                ("PUT", "/snapshot/load", {**snapshot, "working_set": "Off"}),
+                ("PUT", "/snapshot/load", {**snapshot, "working_set_ms": -1}),
                 ("PUT", "/cpu-config", {"kvm_capabilities": ["x"]}), ("PUT", "/cpu-config", {"other": 1}),
                 ("PUT", "/cpu-config", {"msr_modifiers": [{"addr": "0x1"}]}),
                 ("PUT", "/cpu-config", {"cpuid_modifiers": [{"leaf": "0x1", "subleaf": "0x0", "flags": 0, "modifiers": [
