@@ -12,13 +12,15 @@
 #include "absl/strings/str_cat.h"
 #include "api/config_file.h"
 #include "api/cpu_config.h"
+#include "api/json_decoder.h"
 #include "api/request_router.h"
 #include "base/check.h"
 
 namespace mayfly {
 namespace {
 
-constexpr absl::string_view kRests[] = {"", "/a", "/config", "/memory", "/create", "/a-b", "/"};
+constexpr absl::string_view kRests[] = {"",     "/a", "/config", "/memory",     "/create",
+                                        "/a-b", "/",  "/load",   "/working-set"};
 
 void TryRoute(const std::vector<RouteName>& routes, const std::string& text) {
   const RouteName& route = routes[static_cast<uint8_t>(text[0]) % routes.size()];
@@ -37,6 +39,11 @@ void TryRoute(const std::vector<RouteName>& routes, const std::string& text) {
   (void)PhaseOf(routed->request);
   if (const auto* cpu = std::get_if<PutCpuConfig>(&routed->request)) {
     (void)CpuTemplateOf(cpu->config);
+  }
+  (void)ConfiguresBoot(routed->request);
+  if (const auto* load = std::get_if<LoadSnapshot>(&routed->request)) {
+    MAYFLY_CHECK(load->request.mem_backend.has_value());
+    MAYFLY_CHECK(load->request.mmds_text.empty() || CheckJson(load->request.mmds_text).ok());
   }
 }
 
