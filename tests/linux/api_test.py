@@ -28,8 +28,14 @@ class ApiGuest(linux.Guest):
         self.socket_path = os.path.join(folder, "api.socket")
         self.log_path = os.path.join(folder, "log")
         self.spawn([*launcher, machine.MAYFLY, "--api-sock", self.socket_path, "--log-path", self.log_path])
-        wait_until(lambda: os.path.exists(self.socket_path), lambda: f"a socket{self.said()}")
-        self.api = Api(self.socket_path)
+        self.api = wait_until(self.connected, lambda: f"a listening socket{self.said()}")
+
+    def connected(self):
+        """The API once the monitor listens, which is a moment after the socket's file is there; None before."""
+        try:
+            return Api(self.socket_path)
+        except OSError:
+            return None
 
     def do(self, method, path, body):
         """A request that must succeed."""
