@@ -139,13 +139,14 @@ class UserfaultTest(SnapshotTest):
         self.backend = {"backend_path": self.path("uffd"), "backend_type": "Uffd"}
 
     def test_no_socket(self):
-        self.load_fails(self.good, f"{self.PREFIX}Failed to connect to UDS Unix stream: {GONE}", mem_backend=self.backend)
+        self.load_fails(self.good, f"{self.PREFIX}Failed to connect to UDS Unix stream: {GONE} ({self.path('uffd')})",
+                        mem_backend=self.backend)
 
     def test_nobody_listens(self):
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(self.path("uffd"))
-        self.load_fails(self.good, f"{self.PREFIX}Failed to connect to UDS Unix stream: Connection refused (os error 111)",
-                        mem_backend=self.backend)
+        self.load_fails(self.good, f"{self.PREFIX}Failed to connect to UDS Unix stream: Connection refused (os error 111) "
+                        f"({self.path('uffd')})", mem_backend=self.backend)
 
     def server(self):
         if hindrance := userfault_hindrance():

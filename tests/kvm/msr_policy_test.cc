@@ -29,7 +29,7 @@ TEST(MsrPolicyTest, FindsThoseThatCanBeReadTheDeadlineLast) {
   const auto listed = KvmSystem::Open()->GetMsrIndexList();
   ASSERT_TRUE(listed.ok()) << listed.status();
   const std::vector<uint32_t> found = FindGuestStateMsrs(*listed, (*vm)->vcpu);
-  EXPECT_NE(std::find(found.begin(), found.end(), 0xc0000080u), found.end());
+  EXPECT_NE(std::find(found.begin(), found.end(), 0xc0000081u), found.end());
   ASSERT_FALSE(found.empty());
   EXPECT_EQ(found.back(), 0x6e0u);
   std::vector<uint32_t> sorted = found;

@@ -71,7 +71,7 @@ TEST_F(VmRestoreTest, PhasesAreLoggedForThoseWhoDebug) {
   PhaseTimeline timeline(MonotonicTimeUs());
   timeline.Mark("map guest memory");
   testing::internal::CaptureStdout();
-  LogRestorePhases(timeline);
+  LogRestore(timeline, 0);
   EXPECT_EQ(testing::internal::GetCapturedStdout(), "");
 }
 
