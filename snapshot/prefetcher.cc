@@ -22,6 +22,29 @@ constexpr uint64_t kBlockPages = 512;
 constexpr uint64_t kAdvisePages = 2048;
 constexpr int kMaxPopulating = 2;
 
+// A piece costs as much as some pages do. As many pages at most are added as there are.
+constexpr uint64_t kMaxGapPages = 8;
+
+void CloseSmallGaps(PageSet& pages) {
+  auto run = pages.NextRun(0);
+  while (run) {
+    const uint64_t end = run->first + run->count;
+    const auto next = pages.NextRun(end);
+    if (next && next->first - end <= std::min(kMaxGapPages, next->count)) {
+      pages.AddRun({end, next->first - end});
+    }
+    run = next;
+  }
+}
+
+// No page twice: a copy is mapped as well.
+WorkingSet InLargePieces(WorkingSet set) {
+  CloseSmallGaps(set.written);
+  CloseSmallGaps(set.read);
+  set.read.RemoveAll(set.written);
+  return set;
+}
+
 // The beginning of the run that is in one block and is not too long for a piece.
 PageRun CutPiece(PageRun run) {
   const uint64_t left_in_block = kBlockPages - run.first % kBlockPages;
@@ -32,7 +55,7 @@ PageRun CutPiece(PageRun run) {
 
 Prefetcher::Prefetcher(EventLoop* loop, const GuestMemory* memory, WorkingSet set)
     : memory_(memory),
-      set_(std::move(set)),
+      set_(InLargePieces(std::move(set))),
       all_(set_.read),
       end_(loop, [this] { Finish(absl::OkStatus()); }),
       io_(loop) {

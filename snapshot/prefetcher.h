@@ -21,6 +21,9 @@ namespace mayfly {
 // what was read and copy what was written, both in the order of the pages and in small pieces, so
 // that a vCPU that faults meanwhile waits for a short time only. The guest may run or be paused.
 //
+// Small gaps between pages of a set are filled, as a guest that uses every other page would need
+// thousands of pieces: up to twice the pages of the set.
+//
 // In each 2 MiB what was written comes first: the kernel may map pages of a file by 2 MiB at once,
 // and unmaps them all when one of them is copied.
 //
