@@ -3,6 +3,7 @@
 #ifndef MAYFLY_TESTS_FAKES_EXAMPLE_STATE_H_
 #define MAYFLY_TESTS_FAKES_EXAMPLE_STATE_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <string>
@@ -226,7 +227,10 @@ class StateDifference {
 
   template <typename T>
   void CheckBytes(absl::string_view name, const T& a, const T& b) {
-    Check(name, std::memcmp(&a, &b, sizeof(T)) == 0);
+    // Padding, too: what is kept is the bytes.
+    const auto* bytes_of_a = reinterpret_cast<const uint8_t*>(&a);
+    const auto* bytes_of_b = reinterpret_cast<const uint8_t*>(&b);
+    Check(name, std::equal(bytes_of_a, bytes_of_a + sizeof(T), bytes_of_b));
   }
 
   template <typename T>
