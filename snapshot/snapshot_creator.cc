@@ -94,14 +94,19 @@ absl::StatusOr<PageSet> SnapshotCreator::Pages() const {
 }
 
 void SnapshotCreator::Sync() {
-  for (const int fd : {memory_->fd(), state_->fd()}) {
+  struct File {
+    int fd;
+    const std::string* path;
+  };
+  for (const File& file :
+       {File{memory_->fd(), &options_.memory_path}, File{state_->fd(), &options_.state_path}}) {
     ++syncing_count_;
-    io_.SyncData(fd, [this](int32_t result) {
+    io_.SyncData(file.fd, [this, path = file.path](int32_t result) {
       if (result < 0 && sync_status_.ok()) {
-        sync_status_ = ErrnoError("fdatasync", -result);
+        sync_status_ = Annotate(ErrnoError("fdatasync", -result), *path);
       }
       if (--syncing_count_ == 0) {
-        Finish(sync_status_.ok() ? Commit() : Annotate(sync_status_, options_.memory_path));
+        Finish(sync_status_.ok() ? Commit() : sync_status_);
       }
     });
   }

@@ -117,6 +117,7 @@ absl::StatusOr<std::unique_ptr<MicroVm>> MicroVmBuilder::Restore(GuestMemory mem
                    PlaceVirtioDevices(config_.disks.size() + config_.networks.size()));
   vm_->huge_pages_ = state.huge_pages;
   vm_->memory_ = std::move(memory);
+  vm_->has_base_ = true;
   ASSIGN_OR_RETURN(std::vector<NamedDevice> devices, OpenDevices());
   timeline_.Mark("open disks and TAPs");
   ASSIGN_OR_RETURN(const KvmSystem kvm, OpenKvm());
@@ -360,7 +361,6 @@ absl::Status MicroVmBuilder::RestoreGeneration(const MicroVmState& state) {
                    VmClock::Restore(state.vm_clock, vm_->memory_, vm_->vm_clock_irq_.get()));
   RETURN_IF_ERROR(vm_->vm_generation_->Renew());
   vm_->vm_clock_->Renew();
-  vm_->has_base_ = true;
   for (const GuestAddress address : {state.vm_generation.address, state.vm_clock.address}) {
     ASSIGN_OR_RETURN(const GuestSlice written, vm_->memory_.Resolve({address, 1}));
     vm_->memory_.MarkWritten(written.data(), written.size_bytes());
