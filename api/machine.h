@@ -4,6 +4,7 @@
 #define MAYFLY_API_MACHINE_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "api/console.h"
@@ -41,8 +42,8 @@ struct MachineEnvironment {
   Mmds* mmds = nullptr;
   VmResources* resources = nullptr;
   PhaseTimeline* timeline = nullptr;
-  // Used up when not null.
-  PreparedKvm* prepared_kvm = nullptr;
+  // MicroVmConfig's.
+  std::optional<PreparedKvm>* prepared_kvm = nullptr;
 };
 
 // The part of both ways to make a machine that concerns metadata: makes the cards that the

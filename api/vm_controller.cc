@@ -299,13 +299,11 @@ void VmController::Prepare() {
 }
 
 MachineEnvironment VmController::MachineEnvironmentWith(PhaseTimeline* timeline) {
-  // Whatever becomes of it, it can be used only once.
-  used_kvm_ = std::exchange(prepared_kvm_, std::nullopt);
   return {.loop = environment_.loop,
           .mmds = environment_.mmds,
           .resources = &resources_,
           .timeline = timeline,
-          .prepared_kvm = used_kvm_ ? &*used_kvm_ : nullptr};
+          .prepared_kvm = &prepared_kvm_};
 }
 
 Console::Options VmController::ConsoleOptions() const {

@@ -143,8 +143,6 @@ class VmController {
   VmResources resources_;
   SerialConfig serial_;
   std::optional<PreparedKvm> prepared_kvm_;
-  // The one that a VM was made with, or that a failed start used up.
-  std::optional<PreparedKvm> used_kvm_;
   Machine machine_;
   std::optional<Timer> late_log_;
   bool has_working_set_started_ = false;

@@ -93,8 +93,8 @@ struct MicroVmConfig {
   bool tracks_dirty_pages = false;
   std::vector<DiskConfig> disks;
   std::vector<NetworkConfig> networks;
-  // Taken over when not null.
-  PreparedKvm* prepared_kvm = nullptr;
+  // Where one may wait, which is then taken from there; may be null.
+  std::optional<PreparedKvm>* prepared_kvm = nullptr;
   // Adds the boot timer device; `on_boot_time` hears of it.
   bool has_boot_timer = false;
   // What it counts from; the timeline's start when absent.

@@ -2,6 +2,7 @@
 
 #include "vmm/micro_vm_builder.h"
 
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -134,12 +135,14 @@ absl::StatusOr<std::unique_ptr<MicroVm>> MicroVmBuilder::Restore(GuestMemory mem
 }
 
 absl::StatusOr<KvmSystem> MicroVmBuilder::OpenKvm() {
+  std::optional<PreparedKvm> prepared;
   if (config_.prepared_kvm != nullptr) {
-    vm_->vm_ = std::move(config_.prepared_kvm->vm);
+    prepared = std::exchange(*config_.prepared_kvm, std::nullopt);
   }
-  ASSIGN_OR_RETURN(KvmSystem kvm, config_.prepared_kvm != nullptr
-                                      ? std::move(config_.prepared_kvm->kvm)
-                                      : KvmSystem::Open());
+  if (prepared) {
+    vm_->vm_ = std::move(prepared->vm);
+  }
+  ASSIGN_OR_RETURN(KvmSystem kvm, prepared ? std::move(prepared->kvm) : KvmSystem::Open());
   const CpuTemplate cpu_template = config_.cpu_template.value_or(CpuTemplate());
   RETURN_IF_ERROR(kvm.CheckRequiredCapabilities(cpu_template.capabilities));
   timeline_.Mark("open /dev/kvm");
