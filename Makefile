@@ -12,9 +12,9 @@ FUZZ_SECONDS ?= 30
 PREFIX ?= /usr/local
 DESTDIR ?=
 
-build: ## Build the program as users get it: build/release/api/mayfly
+build: ## Build the programs as users get them: build/release/api/mayfly, build/release/jailer/mayfly-jailer
 	@.ci/packages build
-	@.ci/build release mayfly
+	@.ci/build release mayfly mayfly-jailer
 
 run: ## Boot a stripped Linux kernel to a shell
 	@.ci/packages build kernel rootfs
@@ -35,10 +35,10 @@ fuzz: ## Run every fuzz target for FUZZ_SECONDS (default 30)
 
 bench: ## Build the release program and run the benchmarks
 	@.ci/packages build test kernel rootfs bed bench
-	@.ci/build release mayfly mayfly_benchmarks
+	@.ci/build release mayfly mayfly-jailer mayfly_benchmarks
 	@tests/bench/run
 
-install: build ## Install the program and its manual page below DESTDIR/PREFIX
+install: build ## Install the programs and their manual pages below DESTDIR/PREFIX
 	@DESTDIR="$(DESTDIR)" cmake --install build/release --prefix "$(PREFIX)" --strip
 
 clean: ## Remove build/ (the cache of guest kernels and root file systems stays)

@@ -10,6 +10,8 @@ inline constexpr char kApiVersion[] = "1.17.0";
 
 // Clients take the second word of the first line for the version.
 inline constexpr char kVersionText[] = "Firecracker v1.17.0\n\nMayfly v" MAYFLY_VERSION "\n";
+// The same of the jailer.
+inline constexpr char kJailerVersionText[] = "Jailer v1.17.0\n\nMayfly v" MAYFLY_VERSION "\n";
 
 }  // namespace mayfly
 
