@@ -13,6 +13,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "api/fault.h"
 #include "api/flag_table.h"
 #include "base/status.h"
 
@@ -22,11 +23,6 @@ namespace {
 using absl::string_view;
 
 constexpr size_t kIdMaxBytes = 64;
-
-template <typename... Parts>
-absl::Status Fault(const Parts&... parts) {
-  return absl::InvalidArgumentError(absl::StrCat(parts...));
-}
 
 std::function<absl::Status(string_view)> SetTo(bool& target, bool value) {
   return [&target, value](string_view) {

@@ -9,6 +9,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "api/fault.h"
 #include "api/json_decoder.h"
 #include "base/status.h"
 
@@ -36,8 +37,6 @@ struct Route {
 
 // The path has no such route after all.
 absl::Status NoRoute() { return absl::NotFoundError(""); }
-
-absl::Status Fault(absl::string_view text) { return absl::InvalidArgumentError(text); }
 
 absl::Status DecodingFault(const absl::Status& status) {
   return Fault(absl::StrCat(

@@ -1,5 +1,6 @@
 """Sources that clang-tidy sees as one: their headers, most of its work, are then read and matched once."""
 
+import functools
 import hashlib
 import re
 import subprocess
@@ -7,7 +8,7 @@ import subprocess
 import source_tree
 
 # Enough that the headers cost little per source, and few enough that a batch with a finding is soon taken apart.
-MAX_SOURCES = 14
+MAX_SOURCES = 24
 FUZZ_ENTRY = 'LLVMFuzzerTestOneInput'
 # What reaches past the end of a source: macros and the like, a pair of operators that must be complete.
 ALONE = re.compile(r'^[ \t]*#[ \t]*(define|undef|pragma)\b|\boperator (new|delete)\b|\bNOLINT(BEGIN|END)\b',
@@ -27,22 +28,40 @@ def declared_names(text):
     return names - {'namespace', 'mayfly', 'std', FUZZ_ENTRY}
 
 
-def batches(root, names):
-    """Lists of `names`, which all are compiled with the same options, for one run of clang-tidy each."""
+class Names:
+    """The names of a source, or of all sources of a batch."""
+
+    def __init__(self, own=frozenset(), headers=frozenset()):
+        self.own = set(own)
+        self.headers = set(headers)
+        # Those that no header announces, which must not be another thing in a header of another source.
+        self.private = self.own - self.headers
+
+    def clash(self, other):
+        return (self.own & other.own) or (self.private & other.headers) or (self.headers & other.private)
+
+    def add(self, other):
+        self.own |= other.own
+        self.headers |= other.headers
+        self.private |= other.private
+
+
+def batches(root, names, headers):
+    """Lists of `names` for one run of clang-tidy each; `headers` is a function: the project's headers of a source."""
+    declared_in = functools.cache(lambda name: frozenset(declared_names(source_tree.read(root, name))))
     formed = []
     for name in names:
-        text = source_tree.read(root, name)
-        if ALONE.search(text):
+        if ALONE.search(source_tree.read(root, name)):
             formed.append(([name], None))
             continue
-        declared = declared_names(text)
+        found = Names(declared_in(name), frozenset().union(*map(declared_in, headers(name))))
         for members, taken in formed:
-            if taken is not None and len(members) < MAX_SOURCES and not taken & declared:
+            if taken is not None and len(members) < MAX_SOURCES and not taken.clash(found):
                 members.append(name)
-                taken |= declared
+                taken.add(found)
                 break
         else:
-            formed.append(([name], declared))
+            formed.append(([name], found))
     return [members for members, _ in formed]
 
 
@@ -68,7 +87,8 @@ def write(root, folder, names):
 def passes(root, folder, names, options):
     """Whether clang-tidy has nothing to say about `names` read as one source, compiled with `options`."""
     path = write(root, folder, names)
-    command = ['clang-tidy', '--quiet', str(path), '--', *options]
+    # What is shadowed may be another source's; the build has the same warning.
+    command = ['clang-tidy', '--quiet', str(path), '--', *options, '-Wno-shadow']
     result = subprocess.run(command, cwd=root, capture_output=True, check=False)
     path.unlink()
     return result.returncode == 0
