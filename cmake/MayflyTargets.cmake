@@ -1,12 +1,35 @@
 # Target functions: every library, program and test is declared through these, so that the layer rule of
 # docs/architecture.md is checked on the target graph at configure time.
 
+# What g++ parses once instead of for every source. Not behind a compiler launcher: ccache keeps nothing that was compiled
+# with such a header.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND NOT CMAKE_CXX_COMPILER_LAUNCHER AND CMAKE_BUILD_TYPE STREQUAL "Debug")
+  set(MAYFLY_PRECOMPILE ON)
+endif()
+
+# mayfly_precompile(TARGET KIND HEADER ...): the headers, parsed before each source of the target. The first target of a
+# kind, whose targets all have the same compiler options, parses them; the others take its result.
+function(mayfly_precompile target kind)
+  if(NOT MAYFLY_PRECOMPILE)
+    return()
+  endif()
+  get_property(first GLOBAL PROPERTY MAYFLY_PRECOMPILED_${kind})
+  if(first)
+    target_precompile_headers(${target} REUSE_FROM ${first})
+  else()
+    target_precompile_headers(${target} PRIVATE ${ARGN})
+    set_property(GLOBAL PROPERTY MAYFLY_PRECOMPILED_${kind} ${target})
+  endif()
+endfunction()
+
 # mayfly_library(LAYER SOURCES ... DEPENDS ...): the library mayfly_LAYER of one layer.
 function(mayfly_library layer)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPENDS")
   set(target mayfly_${layer})
   add_library(${target} STATIC ${arg_SOURCES})
   target_link_libraries(${target} PUBLIC mayfly_compile ${arg_DEPENDS})
+  mayfly_precompile(${target} libraries <algorithm> <functional> <memory> <optional> <string> <vector>
+    <absl/functional/any_invocable.h> <absl/status/status.h> <absl/status/statusor.h> <absl/strings/str_cat.h>)
   set_property(GLOBAL APPEND PROPERTY MAYFLY_LAYERS ${layer})
 endfunction()
 
@@ -23,11 +46,14 @@ function(mayfly_program name)
 endfunction()
 
 # mayfly_test(NAME LABEL label SOURCES ... DEPENDS ...): a GoogleTest program, registered as one ctest test. One whose
-# tests were all skipped counts as skipped (tests/fakes/test_main.cc).
+# tests were all skipped counts as skipped (tests/fakes/test_main.cc). Its own sources are not optimized, which halves
+# the time to compile them; what they test is.
 function(mayfly_test name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "LABEL" "SOURCES;DEPENDS")
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE mayfly_compile ${arg_DEPENDS} mayfly_test_main)
+  target_compile_options(${name} PRIVATE $<$<CONFIG:Debug>:-O0>)
+  mayfly_precompile(${name} tests <gmock/gmock.h> <gtest/gtest.h> <absl/status/statusor.h> <absl/strings/str_cat.h>)
   mayfly_add_test(${name} LABEL ${arg_LABEL} TIMEOUT_S 300 COMMAND ${name})
 endfunction()
 
