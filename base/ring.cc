@@ -51,6 +51,32 @@ absl::Status SetupError(int error) {
 constexpr uint32_t kNeededFeatures =
     IORING_FEAT_EXT_ARG | IORING_FEAT_NODROP | IORING_FEAT_RW_CUR_POS | IORING_FEAT_FAST_POLL;
 
+// All that OperationGroup and EventLoop ask for. Nothing opens, connects or names a file by its
+// path.
+constexpr std::array kOperations = {
+    IORING_OP_READ,      IORING_OP_WRITE,   IORING_OP_READV,    IORING_OP_WRITEV,
+    IORING_OP_ACCEPT,    IORING_OP_RECV,    IORING_OP_SEND,     IORING_OP_FSYNC,
+    IORING_OP_FALLOCATE, IORING_OP_MADVISE, IORING_OP_POLL_ADD, IORING_OP_ASYNC_CANCEL,
+};
+
+// Whoever takes the process over cannot make the kernel do more on this ring, and filters of system
+// calls prevent another one. Registrations are not among what is allowed, so that this is for good.
+absl::Status Restrict(io_uring* ring) {
+  std::array<io_uring_restriction, kOperations.size() + 1> restrictions = {};
+  for (size_t i = 0; i < kOperations.size(); ++i) {
+    restrictions[i].opcode = IORING_RESTRICTION_SQE_OP;
+    restrictions[i].sqe_op = static_cast<__u8>(kOperations[i]);
+  }
+  restrictions.back().opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED;
+  restrictions.back().sqe_flags = IOSQE_ASYNC;
+  int result = io_uring_register_restrictions(ring, restrictions.data(),
+                                              static_cast<unsigned>(restrictions.size()));
+  if (result == 0) {
+    result = io_uring_enable_rings(ring);
+  }
+  return result == 0 ? absl::OkStatus() : ErrnoError("io_uring_register", -result);
+}
+
 // A wait that ended without a completion, and a kernel that is short of memory or wants its
 // completions taken first, are answered by the loop's next turn.
 bool IsTransient(int error) {
@@ -77,7 +103,7 @@ absl::StatusOr<Ring> Ring::Create(uint32_t entry_count, Setup setup) {
       continue;
     }
     io_uring_params params = {};
-    params.flags = set.flags;
+    params.flags = set.flags | IORING_SETUP_R_DISABLED;
     const int result = io_uring_queue_init_params(entry_count, ring.get(), &params);
     if (result == -EINVAL && set.flags != 0) {
       continue;
@@ -93,6 +119,7 @@ absl::StatusOr<Ring> Ring::Create(uint32_t entry_count, Setup setup) {
     }
     // Saves a file look-up a call; not in Linux before 5.18, and of no consequence when refused.
     (void)io_uring_register_ring_fd(owner.ring_.get());
+    RETURN_IF_ERROR(Restrict(owner.ring_.get()));
     return owner;
   }
   return SetupError(EINVAL);

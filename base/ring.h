@@ -25,6 +25,9 @@ class Ring {
     kMinimal,  // none: what a 5.15 kernel does, for tests
   };
 
+  // The ring takes the operations of OperationGroup and no others (io_uring_register(2),
+  // IORING_REGISTER_RESTRICTIONS); those it refuses end with -EACCES.
+  //
   // Errors: "io_uring_setup: reason"; FailedPrecondition, saying how to change it, when the host
   // has io_uring disabled.
   static absl::StatusOr<Ring> Create(uint32_t entry_count, Setup setup);

@@ -2,8 +2,11 @@
 
 #include "base/ring.h"
 
+#include <fcntl.h>
+#include <liburing.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -12,6 +15,7 @@
 #include <array>
 #include <cerrno>
 #include <cstddef>
+#include <optional>
 #include <string>
 
 #include "gmock/gmock.h"
@@ -45,6 +49,38 @@ TEST(RingTest, AWaitWithATimeoutEndsWithoutACompletion) {
   int count = 0;
   ring->TakeCompletions([&](uint64_t, int32_t) { ++count; });
   EXPECT_EQ(count, 0);
+}
+
+// The result of the one operation that `prepare` fills in.
+template <typename Prepare>
+int32_t ResultOf(Ring& ring, Prepare prepare) {
+  io_uring_sqe* entry = ring.TakeEntry();
+  prepare(entry);
+  EXPECT_TRUE(ring.SubmitAndWait(std::nullopt).ok());
+  int32_t answer = 0;
+  ring.TakeCompletions([&](uint64_t, int32_t result) { answer = result; });
+  return answer;
+}
+
+TEST(RingTest, RefusesOperationsThatTheLoopDoesNotUse) {
+  for (const Ring::Setup setup : {Ring::Setup::kBest, Ring::Setup::kMinimal}) {
+    auto ring = Ring::Create(8, setup);
+    ASSERT_TRUE(ring.ok()) << ring.status();
+    EXPECT_EQ(ResultOf(*ring, [](io_uring_sqe* entry) { io_uring_prep_nop(entry); }), -EACCES);
+    EXPECT_EQ(ResultOf(*ring,
+                       [](io_uring_sqe* entry) {
+                         io_uring_prep_openat(entry, AT_FDCWD, "/", O_RDONLY, 0);
+                       }),
+              -EACCES);
+    EXPECT_EQ(ResultOf(*ring,
+                       [](io_uring_sqe* entry) {
+                         io_uring_prep_poll_add(entry, 0, POLLIN);
+                         entry->flags |= IOSQE_FIXED_FILE;
+                       }),
+              -EACCES);
+    EXPECT_EQ(ResultOf(*ring, [](io_uring_sqe* entry) { io_uring_prep_poll_add(entry, -1, 0); }),
+              -EBADF);
+  }
 }
 
 TEST(RingTest, RefusesNoEntries) { EXPECT_FALSE(Ring::Create(0, Ring::Setup::kBest).ok()); }
