@@ -12,9 +12,9 @@ FUZZ_SECONDS ?= 30
 PREFIX ?= /usr/local
 DESTDIR ?=
 
-build: ## Build the programs as users get them: build/release/api/mayfly, build/release/jailer/mayfly-jailer
+build: ## Build the programs as users get them: build/release/api/mayfly, jailer/mayfly-jailer, jailer/seccompiler
 	@.ci/packages build
-	@.ci/build release mayfly mayfly-jailer
+	@.ci/build release mayfly mayfly-jailer seccompiler
 
 run: ## Boot a stripped Linux kernel to a shell
 	@.ci/packages build kernel rootfs

@@ -80,6 +80,17 @@ void OnFatal(int signal, siginfo_t* info, void* /*context*/) {
   }
 }
 
+void OnBadSyscall(int /*signal*/, siginfo_t* info, void* /*context*/) {
+  RestoreTerminalInSignal();
+  std::array<char, 160> storage;
+  TextBuffer text(storage);
+  text.Append("mayfly: ended at a system call that the filters do not allow, number ");
+  text.AppendNumber(info->si_syscall);
+  text.Append("; see --no-seccomp\n");
+  (void)!write(STDERR_FILENO, text.text().data(), text.text().size());
+  _exit(kExitSigsys);
+}
+
 void OnAbort(int signal) {
   RestoreTerminalInSignal();
   MetricsWriter::WriteInSignal(signal);
@@ -115,6 +126,10 @@ absl::Status InstallFatalSignals() {
     return ErrnoError("signal");
   }
   return absl::OkStatus();
+}
+
+absl::Status InstallBadSyscallHandler() {
+  return Install(SIGSYS, OnBadSyscall, static_cast<int>(SA_RESETHAND | SA_NODEFER));
 }
 
 void NameMemoryFile(absl::string_view path) {

@@ -25,6 +25,10 @@ inline constexpr int kExitSigill = 157;
 // metrics and aborts. SIGPIPE is logged and counted, and nothing ends.
 absl::Status InstallFatalSignals();
 
+// For `mayfly run`, which has no log: SIGSYS, which a filter of system calls raises, restores the
+// terminal, says on standard error which call it was, and ends the process with kExitSigsys.
+absl::Status InstallBadSyscallHandler();
+
 // Which file to name when SIGBUS comes of memory that cannot be reached: the one behind the guest's
 // RAM. Its path is cut after PATH_MAX bytes. Loop thread, before the guest runs.
 void NameMemoryFile(absl::string_view path);

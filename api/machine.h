@@ -12,6 +12,7 @@
 #include "base/event_loop.h"
 #include "base/owned_fd.h"
 #include "base/phase_timeline.h"
+#include "base/thread_hooks.h"
 #include "devices/mmds/mmds.h"
 #include "snapshot/working_set_tracker.h"
 #include "vmm/micro_vm.h"
@@ -44,6 +45,7 @@ struct MachineEnvironment {
   PhaseTimeline* timeline = nullptr;
   // MicroVmConfig's.
   std::optional<PreparedKvm>* prepared_kvm = nullptr;
+  ThreadHooks thread_hooks;
 };
 
 // The part of both ways to make a machine that concerns metadata: makes the cards that the

@@ -115,6 +115,7 @@ absl::Status Monitor::SetUp() {
   RETURN_IF_ERROR(InstallFatalSignals());
   // The signal is harmless before a VM runs, too.
   RETURN_IF_ERROR(InstallVcpuKickHandler());
+  RETURN_IF_ERROR(ConfineProcess());
   ASSIGN_OR_RETURN(mmds_, Mmds::Create(options_.id, options_.mmds_size_limit_bytes.value_or(
                                                         options_.payload_max_bytes)));
   metrics_writer_ = std::make_unique<MetricsWriter>(loop_.get(), options_.id,
@@ -122,9 +123,6 @@ absl::Status Monitor::SetUp() {
   if (options_.metrics_path) {
     RETURN_IF_ERROR(Annotate(metrics_writer_->Configure({.metrics_path = *options_.metrics_path}),
                              "--metrics-path"));
-  }
-  if (options_.seccomp_filter) {
-    MAYFLY_LOG(Warn, "--seccomp-filter: this version installs no system call filters");
   }
   CreateController();
   if (options_.has_api) {
@@ -135,10 +133,21 @@ absl::Status Monitor::SetUp() {
   return LoadRestore();
 }
 
+// Before anything is read that others wrote.
+absl::Status Monitor::ConfineProcess() {
+  if (!confine_) {
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(thread_hooks_, confine_({.has_seccomp = options_.has_seccomp,
+                                            .seccomp_filter_path = options_.seccomp_filter}));
+  return absl::OkStatus();
+}
+
 void Monitor::CreateController() {
   VmController::Options options = {
       .id = options_.id,
       .has_boot_timer = options_.has_boot_timer,
+      .thread_hooks = thread_hooks_,
       .observer = {.on_end = [this](const VmEnd& end) { OnVmEnd(end); },
                    .on_boot_time = [](const BootTime& time) { MAYFLY_LOG(Info, time.ToString()); },
                    .on_warning = [](absl::string_view text) { MAYFLY_LOG(Warn, text); }},

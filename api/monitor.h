@@ -21,6 +21,7 @@
 #include "api/vm_controller.h"
 #include "base/event_loop.h"
 #include "base/phase_timeline.h"
+#include "base/thread_hooks.h"
 #include "base/timer.h"
 #include "devices/mmds/mmds.h"
 
@@ -30,9 +31,9 @@ namespace mayfly {
 // takes over signals, the log and file descriptors.
 class Monitor {
  public:
-  // `timeline` outlives the monitor.
-  Monitor(MonitorOptions options, PhaseTimeline* timeline)
-      : options_(std::move(options)), timeline_(timeline) {}
+  // `timeline` outlives the monitor. Without `confine` the process stays as it is.
+  Monitor(MonitorOptions options, PhaseTimeline* timeline, Confine confine = nullptr)
+      : options_(std::move(options)), timeline_(timeline), confine_(std::move(confine)) {}
   Monitor(const Monitor&) = delete;
   Monitor& operator=(const Monitor&) = delete;
 
@@ -44,6 +45,7 @@ class Monitor {
   // Before anything that can fail is tried: the log, fatal signals, metrics.
   absl::Status StartObservability();
   absl::Status SetUp();
+  absl::Status ConfineProcess();
   absl::Status LoadMetadata();
   // Configures and starts the VM.
   absl::Status LoadConfigFile();
@@ -63,6 +65,7 @@ class Monitor {
 
   const MonitorOptions options_;
   PhaseTimeline* const timeline_;
+  const Confine confine_;
   int exit_status_ = 0;
   bool is_finishing_ = false;
   // Ends the process once all is in order; 0 for none.
@@ -71,6 +74,7 @@ class Monitor {
   // In the order of their making; destroyed in reverse.
   std::unique_ptr<EventLoop> loop_;
   std::unique_ptr<SignalWatch> signals_;
+  ThreadHooks thread_hooks_;
   MonitorMetrics metrics_;
   std::unique_ptr<Mmds> mmds_;
   std::unique_ptr<MetricsWriter> metrics_writer_;

@@ -41,7 +41,8 @@ int DescribeSnapshot(const std::string& path) {
 
 }  // namespace
 
-int MonitorCommand(std::span<const char* const> arguments, PhaseTimeline& timeline) {
+int MonitorCommand(std::span<const char* const> arguments, PhaseTimeline& timeline,
+                   Confine confine) {
   absl::StatusOr<MonitorOptions> options = ParseMonitorOptions(arguments);
   if (!options.ok()) {
     std::fprintf(stderr, "Arguments parsing error: %s \n\nFor more information try --help.\n",
@@ -63,7 +64,7 @@ int MonitorCommand(std::span<const char* const> arguments, PhaseTimeline& timeli
   if (options->describe_snapshot) {
     return DescribeSnapshot(*options->describe_snapshot);
   }
-  return Monitor(*std::move(options), &timeline).Run();
+  return Monitor(*std::move(options), &timeline, std::move(confine)).Run();
 }
 
 }  // namespace mayfly

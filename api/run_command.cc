@@ -12,7 +12,7 @@
 
 namespace mayfly {
 
-int RunCommand(std::span<const char* const> arguments, PhaseTimeline& timeline) {
+int RunCommand(std::span<const char* const> arguments, PhaseTimeline& timeline, Confine confine) {
   absl::StatusOr<RunOptions> options = ParseRunOptions(arguments);
   if (!options.ok()) {
     std::fprintf(stderr, "mayfly run: %s; see 'mayfly run --help'\n",
@@ -23,7 +23,7 @@ int RunCommand(std::span<const char* const> arguments, PhaseTimeline& timeline) 
     std::fputs(RunHelp().c_str(), stdout);
     return kExitOk;
   }
-  RunSession session(*std::move(options), &timeline);
+  RunSession session(*std::move(options), &timeline, std::move(confine));
   const absl::StatusOr<int> exit_status = session.Run();
   if (!exit_status.ok()) {
     std::fprintf(stderr, "mayfly: %s\n", std::string(exit_status.status().message()).c_str());

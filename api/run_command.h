@@ -6,12 +6,13 @@
 #include <span>
 
 #include "base/phase_timeline.h"
+#include "base/thread_hooks.h"
 
 namespace mayfly {
 
 // Runs until the VM ends. Returns the exit status (api/exit_status.h). `arguments` come after
 // "run"; `timeline` began with the process. Main thread, once per process: it takes over signals.
-int RunCommand(std::span<const char* const> arguments, PhaseTimeline& timeline);
+int RunCommand(std::span<const char* const> arguments, PhaseTimeline& timeline, Confine confine);
 
 }  // namespace mayfly
 

@@ -56,9 +56,9 @@ absl::Status SetHugePages(absl::string_view value, HugePages& huge_pages) {
   return absl::OkStatus();
 }
 
-std::function<absl::Status(absl::string_view)> SetTrue(bool& target) {
-  return [&target](absl::string_view) {
-    target = true;
+std::function<absl::Status(absl::string_view)> SetTo(bool& target, bool value) {
+  return [&target, value](absl::string_view) {
+    target = value;
     return absl::OkStatus();
   };
 }
@@ -156,10 +156,11 @@ FlagTable RunFlags(RunOptions& options) {
        true},
       {"--boot-timer", "",
        "print the time from here to the guest's writing the byte 123 to address 0xC0000000",
-       SetTrue(options.has_boot_timer)},
+       SetTo(options.has_boot_timer, true)},
       {"--timings", "", "print how long each phase of the start took, in microseconds",
-       SetTrue(options.shows_timings)},
-      {"--help", "", "print this text", SetTrue(options.wants_help)},
+       SetTo(options.shows_timings, true)},
+      {"--no-seccomp", "", "install no system call filters", SetTo(options.has_seccomp, false)},
+      {"--help", "", "print this text", SetTo(options.wants_help, true)},
   });
 }
 

@@ -31,6 +31,7 @@ struct RunOptions {
   std::vector<NetworkInterfaceConfig> networks;
   bool has_boot_timer = false;
   bool shows_timings = false;
+  bool has_seccomp = true;
 };
 
 // InvalidArgument naming the flag and what is wrong with it. `arguments` come after "run".

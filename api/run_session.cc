@@ -8,6 +8,7 @@
 #include <cstdio>
 
 #include "absl/strings/str_cat.h"
+#include "api/fatal_signals.h"
 #include "api/fault.h"
 #include "base/clock.h"
 #include "base/status.h"
@@ -34,6 +35,11 @@ absl::StatusOr<int> RunSession::Run() {
                    SignalWatch::Create(loop_.get(), {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1},
                                        [this](int signal) { OnSignal(signal); }));
   timeline_->Mark("event loop");
+  if (confine_) {
+    RETURN_IF_ERROR(InstallBadSyscallHandler());
+    ASSIGN_OR_RETURN(thread_hooks_, confine_({.has_seccomp = options_.has_seccomp}));
+    timeline_->Mark("confinement");
+  }
   CreateController();
   RETURN_IF_ERROR(Configure());
   timeline_->Mark("open files");
@@ -63,6 +69,7 @@ void RunSession::CreateController() {
           .on_input_end = [this](const absl::Status& status) { OnInputEnd(status); },
           .on_output_broken = [this](const absl::Status& status) { OnOutputBroken(status); }},
       .missing_tap = Tap::Missing::kIsError,
+      .thread_hooks = thread_hooks_,
       .observer = {.on_end = [this](const VmEnd& end) { OnVmEnd(end); },
                    .on_boot_time = [](const BootTime& time) { PrintError(time.ToString()); },
                    .on_warning = [](absl::string_view text) { PrintError(text); }},

@@ -16,6 +16,7 @@
 #include "api/vm_controller.h"
 #include "base/event_loop.h"
 #include "base/phase_timeline.h"
+#include "base/thread_hooks.h"
 #include "base/timer.h"
 
 namespace mayfly {
@@ -24,9 +25,9 @@ namespace mayfly {
 // destroyed on the main thread, which becomes the loop thread.
 class RunSession {
  public:
-  // `timeline` outlives the session.
-  RunSession(RunOptions options, PhaseTimeline* timeline)
-      : options_(std::move(options)), timeline_(timeline) {}
+  // `timeline` outlives the session. Without `confine` the process stays as it is.
+  RunSession(RunOptions options, PhaseTimeline* timeline, Confine confine = nullptr)
+      : options_(std::move(options)), timeline_(timeline), confine_(std::move(confine)) {}
   RunSession(const RunSession&) = delete;
   RunSession& operator=(const RunSession&) = delete;
 
@@ -52,6 +53,7 @@ class RunSession {
 
   const RunOptions options_;
   PhaseTimeline* const timeline_;
+  const Confine confine_;
 
   int exit_status_ = kExitOk;
   bool is_finishing_ = false;
@@ -61,6 +63,7 @@ class RunSession {
   // In the order of their making; destroyed in reverse.
   std::unique_ptr<EventLoop> loop_;
   std::unique_ptr<SignalWatch> signals_;
+  ThreadHooks thread_hooks_;
   std::unique_ptr<VmController> controller_;
   std::unique_ptr<Timer> timings_timer_;
 };

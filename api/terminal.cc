@@ -13,7 +13,7 @@
 namespace mayfly {
 namespace {
 
-constexpr std::array<int, 6> kFatalSignals = {SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGFPE, SIGSYS};
+constexpr std::array<int, 5> kFatalSignals = {SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGFPE};
 
 // Global because a signal handler needs it. Written before the handlers are installed and after
 // they are removed.

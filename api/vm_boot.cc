@@ -43,6 +43,7 @@ absl::Status BootVm(const BootTimerSetting& boot_timer, const MachineEnvironment
     return StartFault(config.status(), *boot);
   }
   config->prepared_kvm = environment.prepared_kvm;
+  config->thread_hooks = environment.thread_hooks;
   config->has_boot_timer = boot_timer.is_present;
   config->boot_start = boot_timer.start.value_or(
       BootTimer::Start{.monotonic_us = MonotonicTimeUs(), .cpu_us = ProcessCpuTimeUs()});

@@ -303,7 +303,8 @@ MachineEnvironment VmController::MachineEnvironmentWith(PhaseTimeline* timeline)
           .mmds = environment_.mmds,
           .resources = &resources_,
           .timeline = timeline,
-          .prepared_kvm = &prepared_kvm_};
+          .prepared_kvm = &prepared_kvm_,
+          .thread_hooks = options_.thread_hooks};
 }
 
 Console::Options VmController::ConsoleOptions() const {

@@ -20,6 +20,7 @@
 #include "api/vm_resources.h"
 #include "base/event_loop.h"
 #include "base/phase_timeline.h"
+#include "base/thread_hooks.h"
 #include "base/timer.h"
 #include "devices/mmds/mmds.h"
 #include "snapshot/snapshot_creator.h"
@@ -53,6 +54,8 @@ class VmController {
     Console::Options console;
     // What becomes of a network card whose TAP does not exist.
     Tap::Missing missing_tap = Tap::Missing::kIsCreated;
+    // Confine the threads of the VM.
+    ThreadHooks thread_hooks;
     // MicroVm::Observer's.
     MicroVm::Observer observer;
     // Runs after the `done` of a LoadSnapshot that failed, with which a monitor ends.

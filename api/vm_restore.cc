@@ -33,6 +33,7 @@ absl::StatusOr<Machine> Restore(const SnapshotLoadRequest& request,
   ASSIGN_OR_RETURN(MicroVmConfig config, environment.resources->BuildVmConfig());
   RETURN_IF_ERROR(AddMetadataService(environment, config));
   config.prepared_kvm = environment.prepared_kvm;
+  config.thread_hooks = environment.thread_hooks;
   if (request.serial_out_path) {
     console.serial.serial_out_path = request.serial_out_path;
   }

@@ -40,7 +40,14 @@ if(MAYFLY_SANITIZE)
 elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
   target_compile_options(mayfly_compile INTERFACE
     -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong
-    -fcf-protection=full -ffunction-sections -fdata-sections)
+    -ffunction-sections -fdata-sections)
+  # GCC has one or the other.
+  if(MAYFLY_RETPOLINE)
+    target_compile_options(mayfly_compile INTERFACE -fcf-protection=none
+      -mindirect-branch=thunk -mindirect-branch-register -mfunction-return=thunk)
+  else()
+    target_compile_options(mayfly_compile INTERFACE -fcf-protection=full)
+  endif()
   target_link_options(mayfly_compile INTERFACE
     -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--gc-sections)
 endif()

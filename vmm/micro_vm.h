@@ -21,6 +21,7 @@
 #include "base/mutex.h"
 #include "base/page_set.h"
 #include "base/phase_timeline.h"
+#include "base/thread_hooks.h"
 #include "devices/acpi_sleep.h"
 #include "devices/boot_timer.h"
 #include "devices/bus.h"
@@ -99,6 +100,8 @@ struct MicroVmConfig {
   bool has_boot_timer = false;
   // What it counts from; the timeline's start when absent.
   std::optional<BootTimer::Start> boot_start;
+  // Run when the vCPUs' threads start.
+  ThreadHooks thread_hooks;
 };
 
 // Owned by the program, made and used on the loop thread. A built VM is complete but no vCPU runs;

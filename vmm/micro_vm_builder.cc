@@ -76,7 +76,9 @@ MicroVmBuilder::MicroVmBuilder(const MicroVmConfig& config, SerialSink* serial_s
       serial_sink_(serial_sink),
       loop_(loop),
       timeline_(timeline),
-      vm_(new MicroVm(loop, std::move(observer))) {}
+      vm_(new MicroVm(loop, std::move(observer))) {
+  vm_->run_control_.SetThreadHooks(config.thread_hooks);
+}
 
 absl::StatusOr<std::unique_ptr<MicroVm>> MicroVmBuilder::Boot(const BootSource& boot) {
   if (config_.vcpu_count < 1 || config_.vcpu_count > layout::kMaxVcpus) {
@@ -324,6 +326,7 @@ void MicroVmBuilder::AddVcpu(KvmVcpu vcpu) {
                    .dump = std::move(end.dump)});
   };
   machine.on_parked = [vm] { vm->run_control_.OnParked(); };
+  machine.on_start = [vm] { return vm->run_control_.OnVcpuStart(); };
   const auto index = static_cast<uint32_t>(vm->vcpus_.size());
   vm->vcpus_.push_back(std::make_unique<Vcpu>(index, std::move(vcpu), std::move(machine)));
 }

@@ -49,7 +49,31 @@ absl::Status RunControl::StartThreads() {
       return status;
     }
   }
+  const absl::Status status = ConfineLoop();
+  if (!status.ok()) {
+    Stop();
+    return status;
+  }
+  LetIn();
   return absl::OkStatus();
+}
+
+// After the threads have started, which inherit what this thread has.
+absl::Status RunControl::ConfineLoop() {
+  return hooks_.on_loop ? Annotate(hooks_.on_loop(), "the loop's thread") : absl::OkStatus();
+}
+
+absl::Status RunControl::OnVcpuStart() {
+  if (hooks_.on_vcpu) {
+    RETURN_IF_ERROR(Annotate(hooks_.on_vcpu(), "the vCPU's thread"));
+  }
+  may_enter_.wait(0, std::memory_order_acquire);
+  return absl::OkStatus();
+}
+
+void RunControl::LetIn() {
+  may_enter_.store(1, std::memory_order_release);
+  may_enter_.notify_all();
 }
 
 void RunControl::Pause(PauseDone done) {
@@ -160,6 +184,7 @@ void RunControl::Stop() {
   for (const std::unique_ptr<Vcpu>& vcpu : vcpus_) {
     vcpu->RequestStop();
   }
+  LetIn();
   for (const std::unique_ptr<Vcpu>& vcpu : vcpus_) {
     vcpu->Join();
   }

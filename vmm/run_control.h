@@ -3,16 +3,19 @@
 #ifndef MAYFLY_VMM_RUN_CONTROL_H_
 #define MAYFLY_VMM_RUN_CONTROL_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "base/event_loop.h"
 #include "base/loop_signal.h"
+#include "base/thread_hooks.h"
 #include "base/timer.h"
 #include "vmm/vcpu.h"
 #include "vmm/virtio_slot.h"
@@ -32,6 +35,9 @@ class RunControl {
   explicit RunControl(EventLoop* loop, int64_t pause_timeout_us = kPauseTimeoutUs);
   RunControl(const RunControl&) = delete;
   RunControl& operator=(const RunControl&) = delete;
+
+  // What confines the threads. Before they start.
+  void SetThreadHooks(ThreadHooks hooks) { hooks_ = std::move(hooks); }
 
   // Starts the threads of the vCPUs. Both outlive the running. On an error none runs.
   absl::Status Start(std::span<const std::unique_ptr<Vcpu>> vcpus,
@@ -58,6 +64,9 @@ class RunControl {
 
   // For Vcpu::Machine::on_parked; any thread.
   void OnParked() { progress_.Raise(); }
+  // For Vcpu::Machine::on_start: confines the vCPU's thread and waits until the loop's is confined
+  // as well, as no guest runs beside a loop that is not.
+  absl::Status OnVcpuStart();
 
  private:
   struct Outcome {
@@ -71,12 +80,18 @@ class RunControl {
   // Ends the pause that is under way.
   void EndPause(const absl::Status& status);
   absl::Status StartThreads();
+  absl::Status ConfineLoop();
+  // Lets vCPU threads past OnVcpuStart.
+  void LetIn();
   void LetGo();
   void Deliver();
 
   const int64_t pause_timeout_us_;
   State state_ = State::kCreated;
   bool has_threads_ = false;
+  ThreadHooks hooks_;
+  // 1 once vCPUs may enter the guest, or are to end.
+  std::atomic<int> may_enter_ = 0;
   std::span<const std::unique_ptr<Vcpu>> vcpus_;
   std::span<const std::unique_ptr<VirtioSlot>> slots_;
   // Those that wait for the pause that is under way.

@@ -87,6 +87,13 @@ void Vcpu::ThreadMain() {
 }
 
 void Vcpu::RunGuest() {
+  if (machine_.on_start) {
+    const absl::Status status = machine_.on_start();
+    if (!status.ok()) {
+      End(std::string(status.message()), {});
+      return;
+    }
+  }
   first_run_us_.store(MonotonicTimeUs(), std::memory_order_release);
   while (!stop_requested_.load(std::memory_order_acquire)) {
     const absl::StatusOr<VcpuExit> exit = kvm_.Run();

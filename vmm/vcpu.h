@@ -40,6 +40,9 @@ class Vcpu {
     std::function<void(VcpuEnd)> on_end;
     // On the vCPU's thread, without a lock: IsParked came to hold. May be empty.
     std::function<void()> on_parked;
+    // On the vCPU's thread, before its first KVM_RUN, which an error prevents: that is then the
+    // vCPU's end. May be empty.
+    std::function<absl::Status()> on_start;
   };
 
   Vcpu(uint32_t index, KvmVcpu kvm, Machine machine);

@@ -68,6 +68,20 @@ class FatalSignalsTest : public testing::Test {
   const TemporaryFile metrics{{}};
 };
 
+[[noreturn]] void RaiseBadSyscall() {
+  if (!InstallBadSyscallHandler().ok()) {
+    _exit(8);
+  }
+  raise(SIGSYS);
+  _exit(7);
+}
+
+TEST(BadSyscallHandlerTest, SaysWhatEndedTheProcess) {
+  EXPECT_EXIT(RaiseBadSyscall(), testing::ExitedWithCode(kExitSigsys),
+              "mayfly: ended at a system call that the filters do not allow, number [0-9]+; "
+              "see --no-seccomp");
+}
+
 TEST_F(FatalSignalsTest, EachHasItsStatusItsLogLineAndItsMetric) {
   struct Case {
     int signal;
