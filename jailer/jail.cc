@@ -3,6 +3,7 @@
 #include "jailer/jail.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <optional>
 #include <utility>
@@ -14,6 +15,7 @@
 #include "jailer/cgroup_mounts.h"
 #include "jailer/cgroup_v1.h"
 #include "jailer/cgroup_v2.h"
+#include "jailer/device_node.h"
 #include "jailer/directory.h"
 #include "jailer/jail_devices.h"
 #include "jailer/jail_folder.h"
@@ -24,6 +26,7 @@
 #include "jailer/program_file.h"
 #include "jailer/resource_limit.h"
 #include "jailer/rollback.h"
+#include "jailer/step_error.h"
 #include "jailer/user_namespace.h"
 
 namespace mayfly {
@@ -101,6 +104,26 @@ absl::StatusOr<OwnedFd> OpenNullDevice(const JailerOptions& options) {
   return options.daemonizes ? OwnedFd::Open("/dev/null", O_RDWR) : OwnedFd();
 }
 
+constexpr mode_t kPublicMode = 0555;
+
+// The one file of /proc in a jail: from the program's own page map it tells which pages its guest
+// has touched (diff snapshots, working sets). A process that is yet to be forked has none to mount;
+// it does without, and so does a host without /proc.
+absl::Status MountPageMap(const absl::StatusOr<OwnedFd>& page_map, const JailerOptions& options,
+                          const Directory& root, Rollback& rollback) {
+  if (!page_map.ok()) {
+    return absl::OkStatus();
+  }
+  // The kernel gives a process's files to its user when they are looked up in /proc, which this one
+  // is not again.
+  if (fchownat(page_map->get(), "", options.uid, options.gid, AT_EMPTY_PATH) != 0) {
+    return StepError("Failed to give the page map to the user");
+  }
+  ASSIGN_OR_RETURN(const Directory proc, root.MakeChild("proc", kPublicMode, rollback));
+  ASSIGN_OR_RETURN(const Directory self, proc.MakeChild("self", kPublicMode, rollback));
+  return MountDevice(self, "pagemap", page_map->get(), rollback);
+}
+
 // Moves this process behind the walls; answers with the root it has then.
 absl::StatusOr<InnerFolders> EnterJail(const JailRequest& request, const Directory& root,
                                        JailDevices devices, Rollback& rollback) {
@@ -108,10 +131,14 @@ absl::StatusOr<InnerFolders> EnterJail(const JailRequest& request, const Directo
   if (!request.caller.is_root()) {
     ASSIGN_OR_RETURN(devices, JailDevices::AsMounts());
   }
+  const bool forks = request.options.daemonizes || request.options.has_new_pid_ns;
+  const absl::StatusOr<OwnedFd> page_map =
+      forks ? absl::NotFoundError("") : CloneDevice("/proc/self/pagemap");
   ASSIGN_OR_RETURN(const Directory inside, PivotIntoJail(root));
   ASSIGN_OR_RETURN(InnerFolders folders, MakeInnerFolders(request, inside, rollback));
   RETURN_IF_ERROR(
       devices.Make(folders.dev, folders.net, request.options.uid, request.options.gid, rollback));
+  RETURN_IF_ERROR(MountPageMap(page_map, request.options, inside, rollback));
   RETURN_IF_ERROR(GiveFolders(request, folders, rollback));
   return folders;
 }

@@ -59,6 +59,9 @@ class LifeTest(JailTest):
                   "dev/kvm": (*device, (10, 232)), "dev/net/tun": (*device, (10, 200)), "dev/urandom": (*device, (1, 9)),
                   PROGRAM: (stat.filemode(os.stat(MAYFLY).st_mode), USER, GROUP, None),
                   f"{PROGRAM}.pid": ("-rw-r--r--", 0, 0, None),
+                  # What the monitor sees in the place of this file is its own page map.
+                  "proc": ("dr-xr-xr-x", 0, 0, None), "proc/self": ("dr-xr-xr-x", 0, 0, None),
+                  "proc/self/pagemap": ("-rw-------", 0, 0, None),
                   # Made by the monitor under the mask of whoever called the jailer.
                   "run/firecracker.socket": ("srwxr-x---", USER, GROUP, None)}
         for line in read("/proc/misc").splitlines():
@@ -77,7 +80,8 @@ class LifeTest(JailTest):
         self.assertTrue(os.path.samefile(f"/proc/{pid}/root", jail.root))
         self.assertTrue(os.path.samefile(f"/proc/{pid}/cwd", jail.root))
         mounts = read(f"/proc/{pid}/mountinfo").splitlines()
-        self.assertEqual([line.split()[4] for line in mounts], ["/"])
+        self.assertEqual(sorted(line.split()[4] for line in mounts), ["/", "/proc/self/pagemap"])
+        self.assertEqual(os.stat(os.path.join(f"/proc/{pid}/root", "proc/self/pagemap")).st_uid, USER)
         self.assertNotEqual(namespace(pid, "mnt"), namespace("self", "mnt"))
         for kind in ("net", "pid", "user"):
             self.assertEqual(namespace(pid, kind), namespace("self", kind))

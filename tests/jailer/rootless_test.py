@@ -84,7 +84,8 @@ class RootlessTest(JailTest):
             self.assertEqual((os.major(info.st_rdev), os.minor(info.st_rdev)), number)
             self.assertTrue(stat.S_ISREG(os.stat(jail.path(f"dev/{name}")).st_mode), "seen by the host")
         mounts = [line.split() for line in read(f"/proc/{jail.process.pid}/mountinfo").splitlines()]
-        self.assertEqual(sorted(fields[4] for fields in mounts), ["/", "/dev/kvm", "/dev/net/tun", "/dev/urandom"])
+        self.assertEqual(sorted(fields[4] for fields in mounts), ["/", "/dev/kvm", "/dev/net/tun", "/dev/urandom",
+                                                                  "/proc/self/pagemap"])
         for fields in mounts:
             if fields[4] != "/":
                 self.assertTrue({"nosuid", "noexec"} <= set(fields[5].split(",")), fields)
