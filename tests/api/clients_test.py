@@ -122,7 +122,9 @@ class GoSdkTest(ApiTest):
     def test_order_of_calls(self):
         log_reader, log = self.read_fifo("log.fifo")
         metrics_reader, metrics = self.read_fifo("metrics.fifo")
-        monitor = self.launch("--seccomp-filter", self.file("filter"), launcher=self.net.launcher)
+        filters = {thread: {"default_action": "allow", "filter_action": "trap", "filter": []}
+                   for thread in ("vmm", "api", "vcpu")}
+        monitor = self.launch("--seccomp-filter", self.filter_file(filters), launcher=self.net.launcher)
         deadline = time.monotonic() + 3
         while not os.path.exists(monitor.socket_path):
             self.assertLess(time.monotonic(), deadline)

@@ -15,6 +15,7 @@ import tiny_guest  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 MAYFLY = os.environ.get("MAYFLY", os.path.join(ROOT, "build/release/api/mayfly"))
+SECCOMPILER = os.environ.get("SECCOMPILER", os.path.join(ROOT, "build/release/jailer/seccompiler"))
 VERSION = "1.17.0"
 BEFORE_START = "The requested operation is not supported before starting the microVM."
 AFTER_START = "The requested operation is not supported after starting the microVM."
@@ -130,6 +131,13 @@ class ApiTest(unittest.TestCase):
             file.write(content.encode() if isinstance(content, str) else content)
         return self.path(name)
 
+    def filter_file(self, filters):
+        """A file for --seccomp-filter, compiled from an object as Firecracker's users write it."""
+        source, compiled = self.file("filters.json", filters), self.path("filters")
+        subprocess.run([SECCOMPILER, "--input-file", source, "--target-arch", "x86_64", "--output-file", compiled],
+                       check=True)
+        return compiled
+
     def kernel(self, code=tiny_guest.COUNT):
         return self.file("kernel", tiny_guest.elf(code))
 
@@ -189,8 +197,9 @@ class ApiTest(unittest.TestCase):
 
 def main():
     """Runs the tests of the calling file. Exit status 77 when none could run; each reason for skipping is a line."""
-    if not os.access(MAYFLY, os.X_OK):
-        sys.exit(f"{MAYFLY}: no such program; \".ci/build release mayfly\" makes it")
+    for program in (MAYFLY, SECCOMPILER):
+        if not os.access(program, os.X_OK):
+            sys.exit(f"{program}: no such program; \".ci/build release mayfly seccompiler\" makes it")
     result = unittest.main(verbosity=2, exit=False).result
     reasons = {reason for _, reason in result.skipped}
     for reason in sorted(reasons):
