@@ -12,16 +12,17 @@ REALTIME_PRIORITY = 1
 
 
 class Mayfly:
-    name = 'mayfly'
     vcpu_thread = 'fc_vcpu 0'
 
-    def __init__(self, program):
+    def __init__(self, program, name='mayfly', flags=()):
         self.program = program
+        self.name = name
+        self.flags = flags
 
     def command(self, guest, cmdline, disk=None, direct=False, tap=None):
         command = [self.program, 'run', '--kernel', guest, '--cmdline', cmdline, '--memory-mib', str(MEMORY_MIB),
                    # As QEMU asks for its guests' RAM.
-                   '--huge-pages', 'Transparent']
+                   '--huge-pages', 'Transparent', *self.flags]
         if disk:
             command += ['--disk', f'path={disk},cache=Writeback' + (',direct' if direct else '')]
         if tap:
