@@ -14,6 +14,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 import machine  # noqa: E402
+from guest import core  # noqa: E402
 
 MACHINE = machine.Machine()
 BANNER = re.compile(r"Mayfly guest: Linux (6\.12\S*), (\d+) CPUs?, .*up in ([0-9.]+) s")
@@ -69,8 +70,15 @@ class BootTest(unittest.TestCase):
         self.check_ended(guest)
         self.assertRegex(guest.stdout, BANNER)
 
+    @core
     def test_vcpus_and_memory_agree(self):
-        for vcpus, mib in itertools.product((1, 2, 4), (128, 3500, 5000)):
+        self.check_vcpus_and_memory((1, 128), (2, 3500), (4, 5000))
+
+    def test_all_pairs_of_vcpus_and_memory_agree(self):
+        self.check_vcpus_and_memory(*itertools.product((1, 2, 4), (128, 3500, 5000)))
+
+    def check_vcpus_and_memory(self, *machines):
+        for vcpus, mib in machines:
             with self.subTest(vcpus=vcpus, mib=mib):
                 guest = self.run_guest('mayfly.exec="nproc; grep MemTotal /proc/meminfo"',
                                     flags=["--vcpus", str(vcpus), "--memory-mib", str(mib)])
@@ -80,31 +88,37 @@ class BootTest(unittest.TestCase):
                 self.assertLessEqual(total_mib, mib)
                 self.assertGreaterEqual(total_mib, mib * MIN_SHARE - FIXED_MIB)
 
+    @core
     def test_every_image_of_the_stripped_kernel_boots(self):
         for kernel in (MACHINE.vmlinux, MACHINE.vmlinux_nopvh, MACHINE.bzimage):
             with self.subTest(kernel=os.path.basename(kernel)):
                 self.check_booted(self.run_guest("mayfly.poweroff", kernel=kernel))
 
+    @core
     def test_debian_cloud_kernel_boots_unaltered(self):
         guest = self.run_guest('mayfly.exec="uname -r; nproc"', kernel=MACHINE.debian_vmlinuz,
                             flags=["--vcpus", "2", "--memory-mib", "512"])
         self.check_ended(guest)
         self.assertRegex(guest.stdout, r"Mayfly guest: Linux \S+-cloud-amd64, 2 CPUs")
 
+    @core
     def test_huge_page_kinds_boot(self):
         self.check_booted(self.run_guest("mayfly.poweroff", flags=["--huge-pages", "Transparent"]))
 
+    @core
     def test_without_acpi_the_mp_table_and_reset_serve(self):
         guest = self.run_guest('acpi=off mayfly.exec="nproc; cat /proc/interrupts"', flags=["--vcpus", "2"])
         self.check_booted(guest)
         self.assertRegex(guest.stdout, r"(?m)^2\r?$")
         self.assertRegex(guest.stdout, r"(?m)^\s*4:.*IO-APIC.*ttyS0")
 
+    @core
     def test_serial_port_has_its_interrupt(self):
         guest = self.run_guest('mayfly.exec="cat /proc/interrupts"')
         self.check_booted(guest)
         self.assertRegex(guest.stdout, r"(?m)^\s*\d+:.*IO-APIC.*ttyS0")
 
+    @core
     def test_generation_id_and_clock_are_found(self):
         guest = self.run_guest('mayfly.exec="readlink -f /sys/bus/platform/devices/VMGENCTR:00/driver; '
                                'cat /sys/bus/acpi/devices/AMZNC10C:00/path; cat /proc/interrupts; dmesg"')
@@ -116,6 +130,7 @@ class BootTest(unittest.TestCase):
         self.assertNotRegex(guest.stdout, r"ACPI.*(Error|Exception|Warning)|AE_[A-Z]")
         self.assertNotIn("virtual machine fork", guest.stdout)
 
+    @core
     def test_guest_sees_no_virtualization_extensions(self):
         guest = self.run_guest('mayfly.exec="cat /proc/cpuinfo"')
         self.check_booted(guest)
@@ -123,25 +138,30 @@ class BootTest(unittest.TestCase):
         self.assertIn("hypervisor", flags)
         self.assertFalse({"vmx", "svm"} & set(flags))
 
+    @core
     def test_boot_timer_is_reported(self):
         guest = self.run_guest("mayfly.boot_timer mayfly.poweroff", flags=["--boot-timer"])
         self.assertEqual(guest.returncode, 0)
         self.assertRegex(guest.stderr, r"Guest-boot-time = +\d+ us \d+ ms, +\d+ CPU us \d+ CPU ms")
 
+    @core
     def test_timings_end_at_the_first_kvm_run(self):
         guest = self.run_guest("mayfly.poweroff", flags=["--timings"])
         self.assertEqual(guest.returncode, 0)
         for phase in ("exec to main", "KVM_CREATE_VM", "load kernel", "set up vCPUs", "total"):
             self.assertRegex(guest.stderr, rf"(?m)^{phase}.* us$")
 
+    @core
     def test_reboot_and_power_off_end_with_status_0(self):
         self.check_booted(self.run_guest("mayfly.poweroff mayfly.reboot"))
         self.check_booted(self.run_guest('mayfly.exec="poweroff -f"'))
         self.check_booted(self.run_guest('mayfly.exec="reboot -f"'))
 
+    @core
     def test_panic_reboots(self):
         self.check_ended(self.run_guest("rdinit=/nonexistent"))
 
+    @core
     def test_a_script_on_standard_input_runs_to_its_end(self):
         guest = subprocess.run(MACHINE.command("mayfly.batch"), input="echo six times seven is $((6 * 7))\n",
                                capture_output=True, text=True, timeout=machine.TIMEOUT_S, check=False)
@@ -167,6 +187,7 @@ class ConsoleTest(unittest.TestCase):
     def check_restored(self):
         self.assertEqual(termios.tcgetattr(self.terminal.slave)[:4], self.modes[:4])
 
+    @core
     @retried_in_bed
     def test_typing_at_the_shell(self):
         terminal = self.start()
@@ -186,6 +207,7 @@ class ConsoleTest(unittest.TestCase):
         self.assertEqual(terminal.wait(), 0)
         self.check_restored()
 
+    @core
     @retried_in_bed
     def test_a_long_paste_arrives_whole(self):
         terminal = self.start()
@@ -201,6 +223,7 @@ class ConsoleTest(unittest.TestCase):
         terminal.type("\x01x")
         self.assertEqual(terminal.wait(), 0)
 
+    @core
     @retried_in_bed
     def test_escape_key_quits_and_restores(self):
         terminal = self.start()
@@ -208,6 +231,7 @@ class ConsoleTest(unittest.TestCase):
         self.assertEqual(terminal.wait(), 0)
         self.check_restored()
 
+    @core
     @retried_in_bed
     def test_ctrl_alt_del_reboots(self):
         terminal = self.start()
@@ -215,6 +239,7 @@ class ConsoleTest(unittest.TestCase):
         self.assertEqual(terminal.wait(), 0)
         self.check_restored()
 
+    @core
     @retried_in_bed
     def test_signals_restore_the_terminal(self):
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -224,6 +249,7 @@ class ConsoleTest(unittest.TestCase):
             self.check_restored()
             terminal.close()
 
+    @core
     @retried_in_bed
     def test_a_terminal_that_goes_away_ends_the_monitor(self):
         terminal = self.start()
@@ -251,6 +277,7 @@ class FloodTest(unittest.TestCase):
             self.guest.kill()
             self.guest.communicate()
 
+    @core
     @retried_in_bed
     def test_a_flooding_guest_is_neither_blocked_nor_buffered(self):
         # Nobody reads until the guest has powered off: it gets there only if it never waits.

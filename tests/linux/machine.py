@@ -9,8 +9,8 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 MAYFLY = os.environ.get("MAYFLY", os.path.join(ROOT, "build/release/api/mayfly"))
-# A guest that is not done by then hangs; emulated hosts need a second or two.
-TIMEOUT_S = 40
+# A guest that is not done by then hangs; emulated hosts need two to six seconds.
+TIMEOUT_S = 30
 COMMAND_LINE = "console=ttyS0 quiet reboot=k panic=-1 i8042.noaux i8042.nomux i8042.dumbkbd swiotlb=noforce"
 
 
