@@ -76,7 +76,7 @@ class DataTest(linux.GuestTest):
         mib = sized(1024, 16)
         path = self.disk_file("disk", mib)
         guest = self.start(f"path={path}{flags}", vcpus=vcpus)
-        time_limit = sized(600, 200)
+        time_limit = sized(600, 100)
         # In the guest past its page cache, with requests of both directions in flight at once ...
         guest.run(fio("direct", "/dev/vdb", mib, "--direct=1", "--verify_backlog=64", f"--loops={sized(4, 1)}"), time_limit)
         # ... and through it, so that the sizes of requests are the kernel's; then from the device.
@@ -244,8 +244,8 @@ class ResizeTest(linux.GuestTest):
         guest.run("fsfreeze -u /mnt")
         guest.put("/tmp/resize.py", RESIZE)
         guest.run(f"python3 /tmp/resize.py {larger_mib * 1024}")
-        guest.finish_loop("write", sized(600, 200))
-        guest.finish_loop("read", sized(600, 200))
+        guest.finish_loop("write", sized(600, 100))
+        guest.finish_loop("read", sized(600, 100))
         self.assertGreater(int(guest.run("df -m --output=size /mnt | tail -n 1")), larger_mib * 0.8)
         guest.run("umount /mnt")
         guest.end()

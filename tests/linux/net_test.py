@@ -40,7 +40,7 @@ class NetTest(linux.GuestTest):
     def transfer(self, guest, net, number=0):
         """TCP streams both ways, one after the other: what is sent and what is received have the same checksum."""
         mib = sized(1024, 8)
-        time_limit = sized(600, 200)
+        time_limit = sized(600, 100)
         receiver = net.traffic("receive", 5000)
         sent = guest.run(f"python3 /tmp/traffic.py send 10.0.{number}.1 5000 {mib} 1", time_limit)
         self.assertEqual(receiver.communicate(timeout=time_limit)[0].strip(), sent)
