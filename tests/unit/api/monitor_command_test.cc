@@ -24,7 +24,7 @@ using testing::StartsWith;
 
 int Run(const std::vector<const char*>& arguments) {
   PhaseTimeline timeline(MonotonicTimeUs());
-  return MonitorCommand(arguments, timeline);
+  return MonitorCommand(arguments, timeline, nullptr);
 }
 
 std::string OutputOf(const std::vector<const char*>& arguments) {

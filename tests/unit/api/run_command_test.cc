@@ -26,7 +26,7 @@ using testing::StartsWith;
 
 [[noreturn]] void RunAndExit(const std::vector<const char*>& arguments) {
   PhaseTimeline timeline(MonotonicTimeUs());
-  std::exit(RunCommand(arguments, timeline));
+  std::exit(RunCommand(arguments, timeline, nullptr));
 }
 
 // One line, written by the monitor, with `text` in it.
@@ -40,7 +40,7 @@ auto OneLineWith(const std::string& text) {
 TEST(RunCommandTest, HelpEndsWithStatus0) {
   testing::internal::CaptureStdout();
   PhaseTimeline timeline(MonotonicTimeUs());
-  EXPECT_EQ(RunCommand(std::vector<const char*>{"--help"}, timeline), kExitOk);
+  EXPECT_EQ(RunCommand(std::vector<const char*>{"--help"}, timeline, nullptr), kExitOk);
   EXPECT_THAT(testing::internal::GetCapturedStdout(), HasSubstr("--kernel"));
 }
 
