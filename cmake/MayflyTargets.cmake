@@ -46,14 +46,16 @@ function(mayfly_program name)
 endfunction()
 
 # mayfly_test(NAME LABEL label SOURCES ... DEPENDS ...): a GoogleTest program, registered as one ctest test. One whose
-# tests were all skipped counts as skipped (tests/fakes/test_main.cc). Its own sources are not optimized, which halves
-# the time to compile them; what they test is.
+# tests were all skipped counts as skipped (tests/fakes/test_main.cc). Sources of unit tests are not optimized, which
+# halves the time to compile them; what they test is. Those of KVM compare guests' memories, which takes longer then.
 function(mayfly_test name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "LABEL" "SOURCES;DEPENDS")
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE mayfly_compile ${arg_DEPENDS} mayfly_test_main)
-  target_compile_options(${name} PRIVATE $<$<CONFIG:Debug>:-O0>)
-  mayfly_precompile(${name} tests <gmock/gmock.h> <gtest/gtest.h> <absl/status/statusor.h> <absl/strings/str_cat.h>)
+  if(arg_LABEL STREQUAL "unit")
+    target_compile_options(${name} PRIVATE $<$<CONFIG:Debug>:-O0>)
+  endif()
+  mayfly_precompile(${name} ${arg_LABEL}_tests <gmock/gmock.h> <gtest/gtest.h> <absl/status/statusor.h> <absl/strings/str_cat.h>)
   mayfly_add_test(${name} LABEL ${arg_LABEL} TIMEOUT_S 300 COMMAND ${name})
 endfunction()
 
