@@ -43,8 +43,8 @@ const char* g_path = "/etc/passwd";
 std::array<uint8_t, 4096> g_buffer;
 
 template <typename... Arguments>
-int Call(long number, Arguments... arguments) {
-  const long result = syscall(number, arguments...);
+int Call(int64_t number, Arguments... arguments) {
+  const int64_t result = syscall(number, arguments...);
   return result < 0 ? -errno : static_cast<int>(result);
 }
 
@@ -54,7 +54,7 @@ int Execute() {
 }
 
 int MapExecutable() {
-  const long address = syscall(SYS_mmap, nullptr, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
+  const int64_t address = syscall(SYS_mmap, nullptr, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
                                MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   return address < 0 ? -errno : 0;
 }

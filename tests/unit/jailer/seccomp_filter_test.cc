@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstddef>
+#include <cstdint>
 
 namespace mayfly {
 namespace {
@@ -35,7 +36,7 @@ void InstallAndCall(uint32_t action, bool has_no_new_privs) {
   if (!status.ok()) {
     _exit(100);
   }
-  const long result = syscall(SYS_getppid);
+  const int64_t result = syscall(SYS_getppid);
   _exit(result < 0 ? errno : 0);
 }
 
