@@ -55,7 +55,7 @@ int Execute() {
 
 int MapExecutable() {
   const int64_t address = syscall(SYS_mmap, nullptr, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
-                               MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+                                  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   return address < 0 ? -errno : 0;
 }
 
