@@ -24,6 +24,7 @@
 #include <initializer_list>
 #include <utility>
 
+#include "base/thread_hooks.h"
 #include "jailer/kvm_ioctls.h"
 
 namespace mayfly {
@@ -180,9 +181,8 @@ SyscallRules AllowSignals() {
 
 SyscallRules AllowVcpuControl() {
   constexpr const char* kGroup = "vCPU control";
-  constexpr int kKickSignal = 35;
   return {
-      AllowIf(kGroup, SYS_tgkill, {IntIs(2, kKickSignal, "the kick signal (35)")},
+      AllowIf(kGroup, SYS_tgkill, {IntIs(2, kVcpuKickSignal, "the kick signal (35)")},
               "makes a vCPU leave the guest"),
   };
 }

@@ -9,14 +9,11 @@
 #include "absl/strings/str_cat.h"
 #include "base/clock.h"
 #include "base/status.h"
+#include "base/thread_hooks.h"
 #include "vmm/register_dump.h"
 
 namespace mayfly {
 namespace {
-
-// The first real-time signal that neither glibc nor musl keeps for itself; Firecracker's users know
-// it too.
-constexpr int kKickSignal = 35;
 
 void IgnoreKick(int /*signal*/) {}
 
@@ -26,7 +23,7 @@ absl::Status InstallVcpuKickHandler() {
   struct sigaction action = {};
   // Not SIG_IGN: an ignored signal would not interrupt KVM_RUN. No SA_RESTART for the same reason.
   action.sa_handler = IgnoreKick;
-  if (sigaction(kKickSignal, &action, nullptr) != 0) {
+  if (sigaction(kVcpuKickSignal, &action, nullptr) != 0) {
     return ErrnoError("sigaction");
   }
   return absl::OkStatus();
@@ -42,7 +39,7 @@ Vcpu::~Vcpu() {
 
 absl::Status Vcpu::Start() {
   return Annotate(
-      thread_.Start(absl::StrCat("fc_vcpu ", index_), kKickSignal, [this] { ThreadMain(); }),
+      thread_.Start(absl::StrCat("fc_vcpu ", index_), kVcpuKickSignal, [this] { ThreadMain(); }),
       absl::StrCat("vcpu ", index_));
 }
 
@@ -51,14 +48,14 @@ void Vcpu::RequestStop() {
   stop_requested_.store(true, std::memory_order_release);
   kvm_.RequestImmediateExit(true);
   request_changed_.NotifyAll();
-  thread_.Signal(kKickSignal);
+  thread_.Signal(kVcpuKickSignal);
 }
 
 void Vcpu::RequestPause() {
   const MutexLock lock(&mutex_);
   pause_requested_ = true;
   kvm_.RequestImmediateExit(true);
-  thread_.Signal(kKickSignal);
+  thread_.Signal(kVcpuKickSignal);
 }
 
 void Vcpu::Resume() {

@@ -13,11 +13,24 @@
 #include <array>
 #include <set>
 
+#include "jailer/kvm_ioctls.h"
 #include "jailer/seccomp_filter.h"
 #include "tests/fakes/bpf_evaluator.h"
+#include "vmm/kvm_list_buffer.h"
 
 namespace mayfly {
 namespace {
+
+// Both layers count the sizes that C++ gets wrong for themselves, as neither may use the other.
+static_assert(kKvmGetMsrIndexListNumber == kKvmGetMsrIndexList);
+static_assert(kKvmGetSupportedCpuidNumber == kKvmGetSupportedCpuid);
+static_assert(kKvmGetMsrsNumber == kKvmGetMsrs);
+static_assert(kKvmSetMsrsNumber == kKvmSetMsrs);
+static_assert(kKvmSetCpuid2Number == kKvmSetCpuid2);
+static_assert(kKvmGetCpuid2Number == kKvmGetCpuid2);
+static_assert(kKvmGetXsaveNumber == kKvmGetXsave);
+static_assert(kKvmSetXsaveNumber == kKvmSetXsave);
+static_assert(kKvmGetXsave2Number == kKvmGetXsave2);
 
 using Arguments = std::array<uint64_t, 6>;
 
