@@ -12,7 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "api/flag_table.h"
+#include "base/flag_table.h"
 #include "base/status.h"
 #include "vmm/guest_layout.h"
 

@@ -12,7 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "api/exit_status.h"
-#include "api/flag_table.h"
+#include "base/flag_table.h"
 #include "base/status.h"
 #include "snapshot/memory_merge.h"
 

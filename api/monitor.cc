@@ -19,6 +19,7 @@
 #include "api/product_version.h"
 #include "api/text_file.h"
 #include "base/clock.h"
+#include "base/instance_id.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "base/thread_name.h"
@@ -96,10 +97,7 @@ absl::Status Monitor::StartObservability() {
   }
   RETURN_IF_ERROR(Annotate(UpdateLog(update), "--log-path"));
   MAYFLY_LOG(Info, "Running Firecracker v", kApiVersion);
-  if (!IsInstanceId(options_.id)) {
-    return absl::InvalidArgumentError(
-        "Invalid instance ID: it has 1 to 64 letters, digits and '-'");
-  }
+  RETURN_IF_ERROR(CheckInstanceId(options_.id));
   if (options_.enables_pci) {
     return absl::InvalidArgumentError(
         "--enable-pci: Mayfly's devices are on virtio-mmio; it has no PCI");

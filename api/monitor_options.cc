@@ -2,27 +2,21 @@
 
 #include "api/monitor_options.h"
 
-#include <algorithm>
 #include <functional>
-#include <set>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "api/fault.h"
-#include "api/flag_table.h"
+#include "base/flag_table.h"
 #include "base/status.h"
 
 namespace mayfly {
 namespace {
 
 using absl::string_view;
-
-constexpr size_t kIdMaxBytes = 64;
 
 std::function<absl::Status(string_view)> SetTo(bool& target, bool value) {
   return [&target, value](string_view) {
@@ -109,40 +103,6 @@ std::vector<Flag> MonitorFlags(MonitorOptions& options) {
   };
 }
 
-absl::Status ApplyArguments(std::span<const char* const> arguments,
-                            const std::vector<Flag>& flags) {
-  std::set<string_view> seen;
-  for (size_t i = 0; i < arguments.size(); ++i) {
-    const string_view argument = arguments[i];
-    if (argument == "--") {
-      break;
-    }
-    const string_view name = argument == "-h" ? "--help" : argument;
-    const auto flag =
-        std::find_if(flags.begin(), flags.end(), [&](const Flag& one) { return one.name == name; });
-    if (flag == flags.end()) {
-      return Fault("Found argument '", absl::StripPrefix(argument, "--"),
-                   "' which wasn't expected, or isn't valid in this context.");
-    }
-    const string_view bare = absl::StripPrefix(name, "--");
-    if (!seen.insert(name).second) {
-      return Fault("The argument '", bare, "' was provided more than once.");
-    }
-    string_view value;
-    if (!flag->placeholder.empty()) {
-      if (i + 1 == arguments.size() || absl::StartsWith(arguments[i + 1], "--")) {
-        return Fault("The argument '", bare, "' requires a value, but none was supplied.");
-      }
-      value = arguments[++i];
-    }
-    const absl::Status status = flag->apply(value);
-    if (!status.ok()) {
-      return Fault("The argument '", bare, "' ", status.message(), ".");
-    }
-  }
-  return absl::OkStatus();
-}
-
 absl::Status CheckTogether(const MonitorOptions& options) {
   if (options.restore && options.config_file) {
     return Fault("Argument 'restore' cannot be used together with argument 'config-file'.");
@@ -158,15 +118,15 @@ absl::Status CheckTogether(const MonitorOptions& options) {
 
 }  // namespace
 
-bool IsInstanceId(absl::string_view id) {
-  return !id.empty() && id.size() <= kIdMaxBytes && std::all_of(id.begin(), id.end(), [](char c) {
-    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-';
-  });
-}
-
 absl::StatusOr<MonitorOptions> ParseMonitorOptions(std::span<const char* const> arguments) {
   MonitorOptions options;
-  RETURN_IF_ERROR(ApplyArguments(arguments, MonitorFlags(options)));
+  const auto take = [](const Flag& flag, string_view value) {
+    const absl::Status status = flag.apply(value);
+    return status.ok() ? status
+                       : Fault("The argument '", absl::StripPrefix(flag.name, "--"), "' ",
+                               status.message(), ".");
+  };
+  RETURN_IF_ERROR(FlagTable(MonitorFlags(options)).ParseLikeFirecracker(arguments, take).status());
   const bool only_asks = options.wants_help || options.wants_version ||
                          options.wants_snapshot_version || options.describe_snapshot;
   if (!only_asks) {

@@ -59,9 +59,6 @@ absl::StatusOr<MonitorOptions> ParseMonitorOptions(std::span<const char* const> 
 // The text of --help.
 std::string MonitorHelp();
 
-// 1 to 64 letters, digits and '-'.
-bool IsInstanceId(absl::string_view id);
-
 }  // namespace mayfly
 
 #endif  // MAYFLY_API_MONITOR_OPTIONS_H_

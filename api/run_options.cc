@@ -11,7 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "api/device_flags.h"
-#include "api/flag_table.h"
+#include "base/flag_table.h"
 #include "base/status.h"
 #include "vmm/guest_layout.h"
 #include "vmm/kernel_command_line.h"

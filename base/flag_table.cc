@@ -1,6 +1,6 @@
 // Parses flags.
 
-#include "api/flag_table.h"
+#include "base/flag_table.h"
 
 #include <algorithm>
 #include <set>
@@ -9,6 +9,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "base/status.h"
 
 namespace mayfly {
@@ -77,6 +78,38 @@ absl::Status FlagTable::Parse(std::span<const char* const> arguments) const {
     RETURN_IF_ERROR(Annotate(flag->apply(value), name));
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::span<const char* const>> FlagTable::ParseLikeFirecracker(
+    std::span<const char* const> arguments, Take take) const {
+  const auto fault = [](const auto&... words) {
+    return absl::InvalidArgumentError(absl::StrCat(words...));
+  };
+  std::set<absl::string_view> seen;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    const absl::string_view argument = arguments[i];
+    if (argument == "--") {
+      return arguments.subspan(i + 1);
+    }
+    const Flag* flag = Find(argument == "-h" ? "--help" : argument);
+    const absl::string_view bare = absl::StripPrefix(argument, "--");
+    if (flag == nullptr) {
+      return fault("Found argument '", bare,
+                   "' which wasn't expected, or isn't valid in this context.");
+    }
+    if (!seen.insert(flag->name).second && !flag->is_repeatable) {
+      return fault("The argument '", bare, "' was provided more than once.");
+    }
+    absl::string_view value;
+    if (!flag->placeholder.empty()) {
+      if (i + 1 == arguments.size() || absl::StartsWith(arguments[i + 1], "--")) {
+        return fault("The argument '", bare, "' requires a value, but none was supplied.");
+      }
+      value = arguments[++i];
+    }
+    RETURN_IF_ERROR(take(*flag, value));
+  }
+  return std::span<const char* const>();
 }
 
 std::string FlagTable::Help() const {

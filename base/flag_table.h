@@ -1,14 +1,16 @@
 // FlagTable: command line flags as a table of names, help texts and targets.
 
-#ifndef MAYFLY_API_FLAG_TABLE_H_
-#define MAYFLY_API_FLAG_TABLE_H_
+#ifndef MAYFLY_BASE_FLAG_TABLE_H_
+#define MAYFLY_BASE_FLAG_TABLE_H_
 
 #include <cstdint>
 #include <functional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -36,6 +38,13 @@ class FlagTable {
   // missing or unexpected value, an argument that is no flag, and what `apply` answers.
   absl::Status Parse(std::span<const char* const> arguments) const;
 
+  // The same for programs with Firecracker's command line, in its words: "--name VALUE" only, where
+  // no value begins with "--", and "-h" for "--help". `apply` is called by way of `take`, which
+  // says what its error looks like. Returns what follows a "--".
+  using Take = absl::FunctionRef<absl::Status(const Flag& flag, absl::string_view value)>;
+  absl::StatusOr<std::span<const char* const>> ParseLikeFirecracker(
+      std::span<const char* const> arguments, Take take) const;
+
   // One entry per flag, indented, wrapped to 80 columns.
   std::string Help() const;
 
@@ -50,4 +59,4 @@ absl::StatusOr<uint64_t> ParseNumber(absl::string_view text, uint64_t min, uint6
 
 }  // namespace mayfly
 
-#endif  // MAYFLY_API_FLAG_TABLE_H_
+#endif  // MAYFLY_BASE_FLAG_TABLE_H_

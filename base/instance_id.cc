@@ -1,6 +1,6 @@
-// Checks the id of a jail.
+// Checks ids of VMs.
 
-#include "jailer/instance_id.h"
+#include "base/instance_id.h"
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"

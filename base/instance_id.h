@@ -1,7 +1,7 @@
-// InstanceId: what names a jail.
+// InstanceId: what names a VM and its jail.
 
-#ifndef MAYFLY_JAILER_INSTANCE_ID_H_
-#define MAYFLY_JAILER_INSTANCE_ID_H_
+#ifndef MAYFLY_BASE_INSTANCE_ID_H_
+#define MAYFLY_BASE_INSTANCE_ID_H_
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
@@ -14,4 +14,4 @@ absl::Status CheckInstanceId(absl::string_view id);
 
 }  // namespace mayfly
 
-#endif  // MAYFLY_JAILER_INSTANCE_ID_H_
+#endif  // MAYFLY_BASE_INSTANCE_ID_H_

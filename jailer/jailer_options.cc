@@ -2,18 +2,16 @@
 
 #include "jailer/jailer_options.h"
 
-#include <algorithm>
 #include <cstdint>
 #include <functional>
-#include <set>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
+#include "base/flag_table.h"
+#include "base/instance_id.h"
 #include "base/status.h"
-#include "jailer/instance_id.h"
 
 namespace mayfly {
 namespace {
@@ -21,21 +19,10 @@ namespace {
 using absl::string_view;
 using Apply = std::function<absl::Status(string_view)>;
 
-constexpr size_t kHelpColumn = 28;
-
 template <typename... Parts>
 absl::Status Fault(const Parts&... parts) {
   return absl::InvalidArgumentError(absl::StrCat(parts...));
 }
-
-// One flag; takes a value when it has a placeholder.
-struct JailerFlag {
-  string_view name;
-  string_view placeholder;
-  string_view help;
-  Apply apply;
-  bool is_repeatable = false;
-};
 
 // What the command line has beside JailerOptions' values with defaults.
 struct Given {
@@ -108,7 +95,7 @@ Apply SetParent(std::optional<std::string>& target) {
 }
 
 // In the order a user meets them.
-std::vector<JailerFlag> Flags(Given& given) {
+std::vector<Flag> Flags(Given& given) {
   JailerOptions& options = given.options;
   return {
       {"--id", "ID", "names the jail: 1 to 64 letters, digits and '-'", SetText(given.id)},
@@ -137,35 +124,11 @@ std::vector<JailerFlag> Flags(Given& given) {
 }
 
 absl::Status ApplyArguments(std::span<const char* const> arguments, Given& given) {
-  const std::vector<JailerFlag> flags = Flags(given);
-  std::set<string_view> seen;
-  for (size_t i = 0; i < arguments.size(); ++i) {
-    const string_view argument = arguments[i];
-    if (argument == "--") {
-      given.options.extra_arguments.assign(arguments.begin() + static_cast<ptrdiff_t>(i) + 1,
-                                           arguments.end());
-      break;
-    }
-    const string_view name = argument == "-h" ? "--help" : argument;
-    const auto flag =
-        std::find_if(flags.begin(), flags.end(), [&](const auto& one) { return one.name == name; });
-    const string_view bare = absl::StripPrefix(name, "--");
-    if (flag == flags.end()) {
-      return Fault("Found argument '", bare,
-                   "' which wasn't expected, or isn't valid in this context.");
-    }
-    if (!seen.insert(flag->name).second && !flag->is_repeatable) {
-      return Fault("The argument '", bare, "' was provided more than once.");
-    }
-    string_view value;
-    if (!flag->placeholder.empty()) {
-      if (i + 1 == arguments.size() || absl::StartsWith(arguments[i + 1], "--")) {
-        return Fault("The argument '", bare, "' requires a value, but none was supplied.");
-      }
-      value = arguments[++i];
-    }
-    RETURN_IF_ERROR(Annotate(flag->apply(value), name));
-  }
+  const auto take = [](const Flag& flag, string_view value) {
+    return Annotate(flag.apply(value), flag.name);
+  };
+  ASSIGN_OR_RETURN(const auto rest, FlagTable(Flags(given)).ParseLikeFirecracker(arguments, take));
+  given.options.extra_arguments.assign(rest.begin(), rest.end());
   return absl::OkStatus();
 }
 
@@ -226,22 +189,15 @@ absl::StatusOr<JailerOptions> ParseJailerOptions(std::span<const char* const> ar
 
 std::string JailerHelp() {
   Given unused;
-  std::string help =
+  return absl::StrCat(
       "Usage: mayfly-jailer --id ID --exec-file PATH --uid N --gid N [OPTION]... [-- ARGUMENT...]\n"
       "       mayfly-jailer --clean --id ID --exec-file PATH [OPTION]...\n"
       "Runs a monitor in an empty root folder, BASE/NAME/ID/root, without privileges, in control\n"
-      "groups and namespaces of its own. The ARGUMENTs are for the monitor.\n\n";
-  for (const JailerFlag& flag : Flags(unused)) {
-    std::string entry = absl::StrCat("  ", flag.name, " ", flag.placeholder);
-    entry.resize(std::max(entry.size() + 1, kHelpColumn), ' ');
-    absl::StrAppend(&help, entry, flag.help, "\n");
-  }
-  absl::StrAppend(
-      &help,
+      "groups and namespaces of its own. The ARGUMENTs are for the monitor.\n\n",
+      FlagTable(Flags(unused)).Help(),
       "\nExit status: the monitor's, as it takes the place of the jailer; 0 when it was "
       "left to run\nin the background or all was removed; 1 when a step failed, and "
       "nothing is left of the jail.\n");
-  return help;
 }
 
 }  // namespace mayfly

@@ -186,16 +186,5 @@ TEST(MonitorOptionsTest, HelpListsEveryFlag) {
   }
 }
 
-TEST(InstanceIdTest, HasLettersDigitsAndDashes) {
-  EXPECT_TRUE(IsInstanceId("a"));
-  EXPECT_TRUE(IsInstanceId("vm-0-Z"));
-  EXPECT_TRUE(IsInstanceId(std::string(64, 'x')));
-  EXPECT_FALSE(IsInstanceId(""));
-  EXPECT_FALSE(IsInstanceId(std::string(65, 'x')));
-  EXPECT_FALSE(IsInstanceId("a_b"));
-  EXPECT_FALSE(IsInstanceId("a b"));
-  EXPECT_FALSE(IsInstanceId("caf\xc3\xa9"));
-}
-
 }  // namespace
 }  // namespace mayfly

@@ -1,6 +1,6 @@
 // FlagTable: forms of flags, and one clear phrase for each mistake.
 
-#include "api/flag_table.h"
+#include "base/flag_table.h"
 
 #include <string>
 #include <vector>
@@ -48,6 +48,29 @@ TEST_F(FlagTableTest, SaysWhatIsWrong) {
   EXPECT_EQ(Parse({"--verbose=1"}).message(), "--verbose takes no value");
   EXPECT_EQ(Parse({"--verbose", "--verbose"}).message(), "--verbose is given twice");
   EXPECT_EQ(Parse({"--file", "bad"}).message(), "--file: is bad");
+}
+
+TEST_F(FlagTableTest, ParsesLikeFirecracker) {
+  const auto parse = [this](const std::vector<const char*>& arguments) {
+    return table_.ParseLikeFirecracker(
+        arguments, [](const Flag& flag, absl::string_view value) { return flag.apply(value); });
+  };
+  const std::vector<const char*> arguments = {"--verbose", "--file", "-x", "--", "--verbose", "y"};
+  const auto rest = parse(arguments);
+  ASSERT_TRUE(rest.ok()) << rest.status();
+  EXPECT_EQ(rest->size(), 2u);
+  EXPECT_EQ(rest->data(), &arguments[4]);
+  EXPECT_EQ(file_, "-x");
+  EXPECT_TRUE(is_verbose_);
+  EXPECT_EQ(parse({"--file=a"}).status().message(),
+            "Found argument 'file=a' which wasn't expected, or isn't valid in this context.");
+  EXPECT_EQ(parse({"--file"}).status().message(),
+            "The argument 'file' requires a value, but none was supplied.");
+  EXPECT_EQ(parse({"--file", "--verbose"}).status().message(),
+            "The argument 'file' requires a value, but none was supplied.");
+  EXPECT_EQ(parse({"--verbose", "--verbose"}).status().message(),
+            "The argument 'verbose' was provided more than once.");
+  EXPECT_EQ(parse({"--file", "bad"}).status().message(), "is bad");
 }
 
 TEST_F(FlagTableTest, HelpListsFlagsInColumns) {

@@ -1,6 +1,6 @@
 // CheckInstanceId: which ids, and Firecracker's words for the others.
 
-#include "jailer/instance_id.h"
+#include "base/instance_id.h"
 
 #include <string>
 
