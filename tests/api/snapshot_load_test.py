@@ -63,11 +63,7 @@ class OverrideTest(SnapshotTest):
         snapshot, count = self.saved()
         contents = {"latest": {"meta-data": {"name": "clone \u00e9", "numbers": [1, 2.5, None]}}}
         vm = self.loaded(snapshot, serial_out_path=self.path("serial"), mmds=contents)
-
-        def counted():
-            with open(self.path("serial"), encoding="ascii") as file:
-                return tiny_guest.last_count(file.read())
-        wait_until(lambda: counted() > count, "guest that goes on")
+        wait_until(lambda: self.serial_count() > count, "guest that goes on")
         self.assertEqual(vm.count(), 0)
         self.assertEqual(self.found(vm.api.get("/mmds")), contents)
 
@@ -121,10 +117,7 @@ class OverrideTest(SnapshotTest):
             thread.join()
         self.assertEqual(failures, [])
         for number, vm in enumerate(clones):
-            def counted(number=number):
-                with open(self.path(f"serial{number}"), encoding="ascii") as file:
-                    return tiny_guest.last_count(file.read())
-            wait_until(lambda: counted() > count + 2, f"clone {number} that goes on")
+            wait_until(lambda name=f"serial{number}": self.serial_count(name) > count + 2, f"clone {number} that goes on")
             self.assertEqual(self.found(vm.api.get("/mmds")), {"clone": number})
             info = self.found(vm.api.get("/"))
             self.assertEqual((info["id"], info["state"]), (os.path.basename(vm.monitor.folder), "Running"))

@@ -105,15 +105,8 @@ class LifeTest(SnapshotTest):
                              ("/serial", {"serial_out_path": self.path("serial")}), ("/mmds", {"a": 1})):
             self.done(vm.api.put(target, body))
         self.done(vm.api.put("/snapshot/load", snapshot.loading()))
-        wait_until(lambda: self.serial_count(self.path("serial")) > count, "guest that goes on")
+        wait_until(lambda: self.serial_count() > count, "guest that goes on")
         self.assertEqual(self.found(vm.api.get("/mmds")), {"a": 1})
-
-    def serial_count(self, path):
-        try:
-            with open(path, encoding="ascii") as file:
-                return tiny_guest.last_count(file.read())
-        except FileNotFoundError:
-            return 0
 
     def test_load_twice(self):
         snapshot, count = self.saved()
@@ -201,11 +194,7 @@ class CommandLineTest(SnapshotTest):
         request = self.file("request.json", snapshot.loading(resume=False, mmds={"a": 1},
                                                              serial_out_path=self.path("serial")))
         vm = self.vm("--restore", request)
-
-        def counted():
-            with open(self.path("serial"), encoding="ascii") as file:
-                return tiny_guest.last_count(file.read())
-        wait_until(lambda: counted() > count, "guest that goes on")
+        wait_until(lambda: self.serial_count() > count, "guest that goes on")
         self.assertEqual(self.found(vm.api.get("/mmds")), {"a": 1})
         vm.end()
         vm = self.vm("--restore", self.file("request.json", snapshot.loading()), "--no-api")

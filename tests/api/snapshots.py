@@ -114,6 +114,14 @@ class SnapshotTest(ApiTest):
         self.goes_on(vm)
         return vm
 
+    def serial_count(self, name="serial"):
+        """The last number in a file that is a serial port's output; 0 before the monitor has made it."""
+        try:
+            with open(self.path(name), encoding="ascii") as file:
+                return tiny_guest.last_count(file.read())
+        except FileNotFoundError:
+            return 0
+
     def goes_on(self, vm, count=None, by=2):
         """Waits until the guest has counted `by` further than now, or than `count`."""
         start = vm.count() if count is None else count
