@@ -32,6 +32,9 @@ constexpr rlim_t kFdTableMax = 2048;
 constexpr int64_t kFlushTimeoutUs = 1'000'000;
 // Not before whoever started the monitor has had an answer.
 constexpr int64_t kPrepareAfterUs = 3'000;
+// By then a client that starts a VM with a monitor of its own has done so; one that keeps monitors
+// waiting has not.
+constexpr int64_t kPrepareMoreAfterUs = 150'000;
 
 // The kernel makes a process's table of descriptors larger when it is full, which makes every
 // thread wait for a grace period once there are several. With one thread it costs nothing.
@@ -172,6 +175,8 @@ absl::Status Monitor::CreateServer() {
   if (!options_.config_file && !options_.restore) {
     prepare_timer_ = std::make_unique<Timer>(loop_.get(), [this] { controller_->Prepare(); });
     prepare_timer_->Set(MonotonicTimeUs() + kPrepareAfterUs);
+    prepare_more_timer_ = std::make_unique<Timer>(loop_.get(), [this] { controller_->Prepare(); });
+    prepare_more_timer_->Set(MonotonicTimeUs() + kPrepareMoreAfterUs);
   }
   RecordStartupTime();
   MAYFLY_LOG(Info, "Listening on API socket (\"", options_.api_socket, "\").");
@@ -308,6 +313,7 @@ void Monitor::Finish(int exit_status) {
 
 int Monitor::Exit(int exit_status) {
   prepare_timer_.reset();
+  prepare_more_timer_.reset();
   server_.reset();
   if (metrics_writer_ != nullptr) {
     metrics_writer_->Write();

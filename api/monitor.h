@@ -82,6 +82,7 @@ class Monitor {
   std::unique_ptr<ApiHandler> handler_;
   std::unique_ptr<ApiServer> server_;
   std::unique_ptr<Timer> prepare_timer_;
+  std::unique_ptr<Timer> prepare_more_timer_;
 };
 
 }  // namespace mayfly

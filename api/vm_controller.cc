@@ -21,7 +21,7 @@ namespace {
 
 // How long the guest's last output may take to get to a reader that is slow.
 constexpr int64_t kFlushTimeoutUs = 1'000'000;
-constexpr int64_t kLateLogUs = 10'000;
+constexpr int64_t kLateLogUs = 100'000;
 
 using Json = nlohmann::ordered_json;
 
@@ -286,16 +286,19 @@ absl::Status VmController::Restore(const SnapshotLoadRequest& request, PhaseTime
   return absl::OkStatus();
 }
 
+// What is wrong is said when a VM is wanted.
 void VmController::Prepare() {
-  if (state_ != State::kNotStarted || prepared_kvm_) {
+  if (state_ != State::kNotStarted) {
     return;
   }
-  auto prepared = PreparedKvm::Create();
-  // What is wrong is said when a VM is wanted.
-  if (prepared.ok()) {
-    prepared_kvm_ = *std::move(prepared);
+  if (!prepared_kvm_) {
+    WarmUpRestore();
+    if (auto kvm = PreparedKvm::Create(); kvm.ok()) {
+      prepared_kvm_ = *std::move(kvm);
+    }
+  } else if (!prepared_kvm_->Complete().ok()) {
+    prepared_kvm_.reset();
   }
-  WarmUpRestore();
 }
 
 MachineEnvironment VmController::MachineEnvironmentWith(PhaseTimeline* timeline) {
@@ -369,6 +372,7 @@ void VmController::OnSnapshotDone(SnapshotKind kind, int64_t start_us, const abs
 }
 
 void VmController::DropVm() {
+  late_log_.reset();
   snapshot_.reset();
   if (machine_.console != nullptr) {
     machine_.console->RestoreTerminal();

@@ -85,8 +85,9 @@ class VmController {
   // Stops the guest, completes its I/O and writes out what it printed; then `done`.
   void Shutdown(absl::AnyInvocable<void()> done);
 
-  // Does ahead what every VM needs, for a monitor that waits for its first request. Errors show
-  // when a VM is made.
+  // Does ahead what every VM needs, for a monitor that waits for its first request: at the first
+  // call what helps at once, at the second what helps once some 10 ms have passed. Errors show when
+  // a VM is made.
   void Prepare();
 
   State state() const { return state_; }

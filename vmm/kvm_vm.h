@@ -21,9 +21,9 @@ namespace mayfly {
 
 // Owned by MicroVm. One method per "vm ioctl" of Documentation/virt/kvm/api.rst, without policy.
 //
-// Order: SetUserMemoryRegion for every slot comes before CreateIrqchip, CreatePit2 and ioeventfds:
-// from Linux 6.17 on the other order waits 7 to 20 ms for an SRCU grace period. CreateIrqchip comes
-// before the first CreateVcpu.
+// Order: SetUserMemoryRegion for every slot comes before CreateIrqchip, CreatePit2 and ioeventfds,
+// or long after them: from Linux 6.17 on a slot waits for the SRCU grace period that they begin.
+// CreateIrqchip comes before the first CreateVcpu.
 class KvmVm {
  public:
   struct MemorySlot {

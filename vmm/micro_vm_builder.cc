@@ -89,7 +89,7 @@ absl::StatusOr<std::unique_ptr<MicroVm>> MicroVmBuilder::Boot(const BootSource& 
                    PlaceVirtioDevices(config_.disks.size() + config_.networks.size()));
   ASSIGN_OR_RETURN(std::vector<NamedDevice> devices, OpenDevices());
   timeline_.Mark("open disks and TAPs");
-  ASSIGN_OR_RETURN(const KvmSystem kvm, OpenKvm());
+  ASSIGN_OR_RETURN(PreparedKvm kvm, OpenKvm());
   vm_->huge_pages_ = config_.ram.huge_pages;
   ASSIGN_OR_RETURN(vm_->memory_, CreateGuestRam(config_.ram));
   timeline_.Mark("create guest RAM");
@@ -123,7 +123,7 @@ absl::StatusOr<std::unique_ptr<MicroVm>> MicroVmBuilder::Restore(GuestMemory mem
   vm_->has_base_ = true;
   ASSIGN_OR_RETURN(std::vector<NamedDevice> devices, OpenDevices());
   timeline_.Mark("open disks and TAPs");
-  ASSIGN_OR_RETURN(const KvmSystem kvm, OpenKvm());
+  ASSIGN_OR_RETURN(PreparedKvm kvm, OpenKvm());
   RETURN_IF_ERROR(CreateMachine(kvm));
   RETURN_IF_ERROR(RestoreVcpus(kvm, state));
   RETURN_IF_ERROR(RestoreMachine(state.machine, clock, *vm_->vm_));
@@ -136,45 +136,37 @@ absl::StatusOr<std::unique_ptr<MicroVm>> MicroVmBuilder::Restore(GuestMemory mem
   return std::move(vm_);
 }
 
-absl::StatusOr<KvmSystem> MicroVmBuilder::OpenKvm() {
-  std::optional<PreparedKvm> prepared;
-  if (config_.prepared_kvm != nullptr) {
-    prepared = std::exchange(*config_.prepared_kvm, std::nullopt);
-  }
-  if (prepared) {
-    vm_->vm_ = std::move(prepared->vm);
-  }
-  ASSIGN_OR_RETURN(KvmSystem kvm, prepared ? std::move(prepared->kvm) : KvmSystem::Open());
+absl::StatusOr<PreparedKvm> MicroVmBuilder::OpenKvm() {
   const CpuTemplate cpu_template = config_.cpu_template.value_or(CpuTemplate());
-  RETURN_IF_ERROR(kvm.CheckRequiredCapabilities(cpu_template.capabilities));
-  timeline_.Mark("open /dev/kvm");
+  ASSIGN_OR_RETURN(PreparedKvm kvm,
+                   PreparedKvm::Take(config_.prepared_kvm, cpu_template.capabilities));
+  timeline_.Mark("KVM_CREATE_VM");
   return kvm;
 }
 
-absl::Status MicroVmBuilder::CreateMachine(const KvmSystem& kvm) {
-  if (!vm_->vm_) {
-    ASSIGN_OR_RETURN(vm_->vm_, kvm.CreateVm());
-  }
-  timeline_.Mark("KVM_CREATE_VM");
-  RETURN_IF_ERROR(AddMemorySlots());
+absl::Status MicroVmBuilder::CreateMachine(PreparedKvm& kvm) {
+  RETURN_IF_ERROR(AddMemorySlots(kvm.vm));
   timeline_.Mark("memory slots");
-  RETURN_IF_ERROR(vm_->vm_->SetTssAddr(layout::kTss));
-  RETURN_IF_ERROR(vm_->vm_->CreateIrqchip());
-  RETURN_IF_ERROR(vm_->vm_->CreatePit2(KVM_PIT_SPEAKER_DUMMY));
-  timeline_.Mark("irqchip and PIT");
+  RETURN_IF_ERROR(kvm.Complete());
+  timeline_.Mark("irqchip, PIT, KVM_CREATE_VCPU 0");
+  vm_->vm_ = std::move(kvm.vm);
   return absl::OkStatus();
 }
 
-absl::Status MicroVmBuilder::AddMemorySlots() {
+absl::StatusOr<KvmVcpu> MicroVmBuilder::TakeVcpu(PreparedKvm& kvm, uint32_t index) {
+  return index == 0 ? *std::move(kvm.first_vcpu) : vm_->vm_->CreateVcpu(index, kvm.vcpu_mmap_bytes);
+}
+
+absl::Status MicroVmBuilder::AddMemorySlots(const KvmVm& vm) {
   const uint32_t flags = config_.tracks_dirty_pages ? KVM_MEM_LOG_DIRTY_PAGES : 0;
   vm_->memory_.TrackWrites(config_.tracks_dirty_pages);
   uint32_t slot = 0;
   for (const GuestMemory::Region& region : vm_->memory_.regions()) {
-    RETURN_IF_ERROR(vm_->vm_->SetUserMemoryRegion({.slot = slot++,
-                                                   .start = region.start,
-                                                   .size_bytes = region.mapping.size_bytes(),
-                                                   .host_memory = region.mapping.data(),
-                                                   .flags = flags}));
+    RETURN_IF_ERROR(vm.SetUserMemoryRegion({.slot = slot++,
+                                            .start = region.start,
+                                            .size_bytes = region.mapping.size_bytes(),
+                                            .host_memory = region.mapping.data(),
+                                            .flags = flags}));
   }
   return absl::OkStatus();
 }
@@ -264,13 +256,12 @@ absl::Status MicroVmBuilder::PlugIn(std::vector<NamedDevice> devices,
   return absl::OkStatus();
 }
 
-absl::Status MicroVmBuilder::CreateVcpus(const KvmSystem& kvm, const BootEntry& entry) {
+absl::Status MicroVmBuilder::CreateVcpus(PreparedKvm& kvm, const BootEntry& entry) {
   VcpuSetup setup = {.entry = entry};
-  ASSIGN_OR_RETURN(setup.cpuid, kvm.GetSupportedCpuid());
+  ASSIGN_OR_RETURN(setup.cpuid, kvm.kvm.GetSupportedCpuid());
   timeline_.Mark("KVM_GET_SUPPORTED_CPUID");
-  ASSIGN_OR_RETURN(const size_t run_page_bytes, kvm.GetVcpuMmapSize());
   for (uint32_t index = 0; index < config_.vcpu_count; ++index) {
-    ASSIGN_OR_RETURN(KvmVcpu vcpu, vm_->vm_->CreateVcpu(index, run_page_bytes));
+    ASSIGN_OR_RETURN(KvmVcpu vcpu, TakeVcpu(kvm, index));
     if (index == 0) {
       // Where the host cannot tell its frequency the guest calibrates the TSC itself.
       const uint32_t tsc_khz = vcpu.GetTscKhz().value_or(0);
@@ -281,7 +272,6 @@ absl::Status MicroVmBuilder::CreateVcpus(const KvmSystem& kvm, const BootEntry& 
       }
       RETURN_IF_ERROR(NormalizeCpuid(
           {.vcpu_count = config_.vcpu_count, .smt = config_.smt, .tsc_khz = tsc_khz}, setup.cpuid));
-      timeline_.Mark("KVM_CREATE_VCPU 0");
     }
     const absl::Status status = SetUpVcpu(index, vcpu, setup);
     if (!status.ok()) {
@@ -293,15 +283,11 @@ absl::Status MicroVmBuilder::CreateVcpus(const KvmSystem& kvm, const BootEntry& 
   return absl::OkStatus();
 }
 
-absl::Status MicroVmBuilder::RestoreVcpus(const KvmSystem& kvm, const MicroVmState& state) {
-  ASSIGN_OR_RETURN(const size_t run_page_bytes, kvm.GetVcpuMmapSize());
+absl::Status MicroVmBuilder::RestoreVcpus(PreparedKvm& kvm, const MicroVmState& state) {
   const size_t xsave_bytes = vm_->vm_->GetXsaveSize();
   for (uint32_t index = 0; index < state.vcpus.size(); ++index) {
     const VcpuState& saved = state.vcpus[index];
-    ASSIGN_OR_RETURN(KvmVcpu vcpu, vm_->vm_->CreateVcpu(index, run_page_bytes));
-    if (index == 0) {
-      timeline_.Mark("KVM_CREATE_VCPU 0");
-    }
+    ASSIGN_OR_RETURN(KvmVcpu vcpu, TakeVcpu(kvm, index));
     absl::Status status = MatchTscFrequency(saved.tsc_khz, vcpu);
     if (status.ok()) {
       status = RestoreVcpu(saved, xsave_bytes, vcpu);

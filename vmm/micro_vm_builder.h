@@ -16,10 +16,12 @@
 #include "base/phase_timeline.h"
 #include "devices/serial.h"
 #include "vmm/boot_source.h"
-#include "vmm/kvm_system.h"
+#include "vmm/kvm_vcpu.h"
+#include "vmm/kvm_vm.h"
 #include "vmm/machine_state.h"
 #include "vmm/micro_vm.h"
 #include "vmm/micro_vm_state.h"
+#include "vmm/prepared_kvm.h"
 
 namespace mayfly {
 
@@ -48,9 +50,10 @@ class MicroVmBuilder {
     BootEntry entry;
   };
 
-  absl::StatusOr<KvmSystem> OpenKvm();
-  absl::Status CreateMachine(const KvmSystem& kvm);
-  absl::Status AddMemorySlots();
+  absl::StatusOr<PreparedKvm> OpenKvm();
+  absl::Status CreateMachine(PreparedKvm& kvm);
+  absl::StatusOr<KvmVcpu> TakeVcpu(PreparedKvm& kvm, uint32_t index);
+  absl::Status AddMemorySlots(const KvmVm& vm);
   absl::Status CreateDevices();
   absl::Status CreateBootTimer();
   absl::Status CreateGeneration();
@@ -58,9 +61,9 @@ class MicroVmBuilder {
   std::function<void(absl::string_view)> WarningSink(const std::string& name) const;
   absl::Status PlugIn(std::vector<NamedDevice> devices,
                       std::span<const VirtioMmioResource> resources);
-  absl::Status CreateVcpus(const KvmSystem& kvm, const BootEntry& entry);
+  absl::Status CreateVcpus(PreparedKvm& kvm, const BootEntry& entry);
   static absl::Status SetUpVcpu(uint32_t index, KvmVcpu& vcpu, VcpuSetup& setup);
-  absl::Status RestoreVcpus(const KvmSystem& kvm, const MicroVmState& state);
+  absl::Status RestoreVcpus(PreparedKvm& kvm, const MicroVmState& state);
   absl::Status RestoreDevices(const MicroVmState& state);
   absl::Status RestoreGeneration(const MicroVmState& state);
   void AddVcpu(KvmVcpu vcpu);

@@ -274,7 +274,7 @@ class DescriptorTest(SeccompTest):
     @needs_kvm
     def test_before_and_after_the_start(self):
         self.start()
-        self.check({"`anon_inode:[eventfd]`": 1, "`/dev/kvm`": 1})
+        self.check({"`anon_inode:[eventfd]`": 1, "`/dev/kvm`": 1, "`anon_inode:kvm-vcpu`": 1})
         self.configure(vcpus=2)
         self.done(self.api.put("/drives/a", {"drive_id": "a", "is_root_device": False, "path_on_host": self.disk()}))
         self.done(self.api.action("InstanceStart"))
