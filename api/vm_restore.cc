@@ -17,6 +17,7 @@
 #include "snapshot/state_codec.h"
 #include "snapshot/state_file.h"
 #include "vmm/guest_ram.h"
+#include "vmm/host_cpu.h"
 
 namespace mayfly {
 namespace {
@@ -89,7 +90,8 @@ void WarmUpRestore() {
       R"([{"iface_id":"a","host_dev_name":"a","guest_mac":"06:00:00:00:00:01"}]})";
   constexpr absl::string_view kLoad =
       R"({"snapshot_path":"","mem_backend":{"backend_path":"","backend_type":"File"}})";
-  SnapshotState state = {.vm = {.ram = GuestRamRanges(PageSet::kPageBytes)}};
+  SnapshotState state = {
+      .vm = {.host_cpu = ThisHostCpu(), .ram = GuestRamRanges(PageSet::kPageBytes)}};
   state.vm.vcpus.emplace_back();
   const std::vector<uint8_t> file = FrameState(EncodeState(state));
   const auto payload = UnframeState(file);
@@ -105,10 +107,12 @@ void LogRestore(const PhaseTimeline& timeline, int64_t first_run_us) {
     MAYFLY_LOG(Debug, "restore: ", phase.name, " ", phase.end_us - begin_us, " us");
     begin_us = phase.end_us;
   }
-  if (first_run_us > 0) {
-    MAYFLY_LOG(Debug, "restore: the guest ran after ", first_run_us - timeline.start_us(),
-               " us, at ", first_run_us, " us");
+  if (first_run_us == 0) {
+    MAYFLY_LOG(Debug, "restore: the guest has not run");
+    return;
   }
+  MAYFLY_LOG(Debug, "restore: the guest ran after ", first_run_us - timeline.start_us(), " us, at ",
+             first_run_us, " us");
 }
 
 }  // namespace mayfly

@@ -58,7 +58,9 @@ const kvm_cpuid_entry2* Find(std::span<const kvm_cpuid_entry2> entries, uint32_t
 
 }  // namespace
 
-HostCpu ThisHostCpu() {
+namespace {
+
+HostCpu AskCpu() {
   const Registers vendor = Cpuid(0, 0);
   std::array<char, 12> text{};
   std::memcpy(text.data(), &vendor.ebx, 4);
@@ -67,8 +69,16 @@ HostCpu ThisHostCpu() {
   return {.vendor = std::string(text.data(), text.size()), .signature = Cpuid(1, 0).eax};
 }
 
+}  // namespace
+
+// Asked once, as in a nested host each CPUID is a trap.
+const HostCpu& ThisHostCpu() {
+  static const HostCpu kHere = AskCpu();
+  return kHere;
+}
+
 absl::Status CheckHostCpu(const HostCpu& origin, std::span<const kvm_cpuid_entry2> guest_cpuid) {
-  const HostCpu here = ThisHostCpu();
+  const HostCpu& here = ThisHostCpu();
   if (origin.vendor != here.vendor) {
     return absl::FailedPreconditionError(
         absl::StrFormat("the snapshot was made on a processor of '%s' and this one is of '%s'",

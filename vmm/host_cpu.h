@@ -22,7 +22,7 @@ struct HostCpu {
 };
 
 // This machine's.
-HostCpu ThisHostCpu();
+const HostCpu& ThisHostCpu();
 
 // FailedPrecondition when a guest with this CPUID, which ran on `origin`, cannot go on here:
 // another vendor's processor, or an instruction set that this one lacks, which is named. Another

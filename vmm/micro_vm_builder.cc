@@ -126,13 +126,15 @@ absl::StatusOr<std::unique_ptr<MicroVm>> MicroVmBuilder::Restore(GuestMemory mem
   ASSIGN_OR_RETURN(PreparedKvm kvm, OpenKvm());
   RETURN_IF_ERROR(CreateMachine(kvm));
   RETURN_IF_ERROR(RestoreVcpus(kvm, state));
+  RETURN_IF_ERROR(vm_->run_control_.StartThreads(vm_->vcpus_));
+  timeline_.Mark("start the vCPUs' threads");
   RETURN_IF_ERROR(RestoreMachine(state.machine, clock, *vm_->vm_));
   timeline_.Mark("restore the machine");
   RETURN_IF_ERROR(CreateDevices());
   RETURN_IF_ERROR(PlugIn(std::move(devices), resources));
   RETURN_IF_ERROR(RestoreDevices(state));
   timeline_.Mark("restore devices");
-  vm_->run_control_.AddPaused(vm_->vcpus_, vm_->slots_);
+  vm_->run_control_.AddPaused(vm_->slots_);
   return std::move(vm_);
 }
 

@@ -25,23 +25,16 @@ RunControl::RunControl(EventLoop* loop, int64_t pause_timeout_us)
 
 absl::Status RunControl::Start(std::span<const std::unique_ptr<Vcpu>> vcpus,
                                std::span<const std::unique_ptr<VirtioSlot>> slots) {
-  vcpus_ = vcpus;
   slots_ = slots;
-  RETURN_IF_ERROR(StartThreads());
+  RETURN_IF_ERROR(StartThreads(vcpus));
+  RETURN_IF_ERROR(LetIn());
   state_ = State::kRunning;
   return absl::OkStatus();
 }
 
-void RunControl::AddPaused(std::span<const std::unique_ptr<Vcpu>> vcpus,
-                           std::span<const std::unique_ptr<VirtioSlot>> slots) {
+absl::Status RunControl::StartThreads(std::span<const std::unique_ptr<Vcpu>> vcpus) {
   vcpus_ = vcpus;
-  slots_ = slots;
-  state_ = State::kPaused;
-}
-
-absl::Status RunControl::StartThreads() {
   RETURN_IF_ERROR(InstallVcpuKickHandler());
-  has_threads_ = true;
   for (const std::unique_ptr<Vcpu>& vcpu : vcpus_) {
     const absl::Status status = vcpu->Start();
     if (!status.ok()) {
@@ -49,12 +42,21 @@ absl::Status RunControl::StartThreads() {
       return status;
     }
   }
+  return absl::OkStatus();
+}
+
+void RunControl::AddPaused(std::span<const std::unique_ptr<VirtioSlot>> slots) {
+  slots_ = slots;
+  state_ = State::kPaused;
+}
+
+absl::Status RunControl::LetIn() {
   const absl::Status status = ConfineLoop();
   if (!status.ok()) {
     Stop();
     return status;
   }
-  LetIn();
+  EndWait();
   return absl::OkStatus();
 }
 
@@ -71,8 +73,9 @@ absl::Status RunControl::OnVcpuStart() {
   return absl::OkStatus();
 }
 
-void RunControl::LetIn() {
-  may_enter_.store(1, std::memory_order_release);
+void RunControl::EndWait() {
+  // Not a mere release: libstdc++'s notify looks for waiters, and that load must not come first.
+  may_enter_.store(1, std::memory_order_seq_cst);
   may_enter_.notify_all();
 }
 
@@ -155,7 +158,7 @@ absl::Status RunControl::Resume() {
       return absl::OkStatus();
     case State::kPaused:
       LetGo();
-      return has_threads_ ? absl::OkStatus() : StartThreads();
+      return may_enter_.load(std::memory_order_relaxed) != 0 ? absl::OkStatus() : LetIn();
     case State::kPausing:
       LetGo();
       EndPause(absl::CancelledError("the VM was resumed"));
@@ -184,7 +187,7 @@ void RunControl::Stop() {
   for (const std::unique_ptr<Vcpu>& vcpu : vcpus_) {
     vcpu->RequestStop();
   }
-  LetIn();
+  EndWait();
   for (const std::unique_ptr<Vcpu>& vcpu : vcpus_) {
     vcpu->Join();
   }

@@ -43,10 +43,11 @@ class RunControl {
   absl::Status Start(std::span<const std::unique_ptr<Vcpu>> vcpus,
                      std::span<const std::unique_ptr<VirtioSlot>> slots);
 
-  // Takes vCPUs and devices that are at rest, as restored ones are: the VM is paused, and the
-  // threads start with Resume. Instead of Start.
-  void AddPaused(std::span<const std::unique_ptr<Vcpu>> vcpus,
-                 std::span<const std::unique_ptr<VirtioSlot>> slots);
+  // In place of Start, for a VM at rest as a restored one is: first its vCPUs, whose threads start
+  // and get ready while other things are made, then its devices. The VM is paused then, and Resume
+  // lets the threads in. On an error none is left.
+  absl::Status StartThreads(std::span<const std::unique_ptr<Vcpu>> vcpus);
+  void AddPaused(std::span<const std::unique_ptr<VirtioSlot>> slots);
 
   // Runs `done` once all vCPUs have left the guest and wait, and then all devices have completed
   // what they had begun; never inside this call, and not at all when this object is destroyed
@@ -55,7 +56,7 @@ class RunControl {
   // started, or was stopped.
   void Pause(PauseDone done);
   // Lets devices and vCPUs go on; nothing happens when they do already. FailedPrecondition as
-  // above; else a thread could not be started, and the VM is stopped.
+  // above; else this thread could not be confined, and the VM is stopped.
   absl::Status Resume();
   // Makes all vCPUs leave the guest and joins their threads. Devices are left as they are.
   void Stop();
@@ -79,16 +80,15 @@ class RunControl {
   void OnTimeout();
   // Ends the pause that is under way.
   void EndPause(const absl::Status& status);
-  absl::Status StartThreads();
   absl::Status ConfineLoop();
-  // Lets vCPU threads past OnVcpuStart.
-  void LetIn();
+  // Lets vCPU threads past OnVcpuStart, once the loop is confined.
+  absl::Status LetIn();
+  void EndWait();
   void LetGo();
   void Deliver();
 
   const int64_t pause_timeout_us_;
   State state_ = State::kCreated;
-  bool has_threads_ = false;
   ThreadHooks hooks_;
   // 1 once vCPUs may enter the guest, or are to end.
   std::atomic<int> may_enter_ = 0;

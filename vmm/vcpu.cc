@@ -91,7 +91,9 @@ void Vcpu::RunGuest() {
       return;
     }
   }
-  first_run_us_.store(MonotonicTimeUs(), std::memory_order_release);
+  if (!stop_requested_.load(std::memory_order_acquire)) {
+    first_run_us_.store(MonotonicTimeUs(), std::memory_order_release);
+  }
   while (!stop_requested_.load(std::memory_order_acquire)) {
     const absl::StatusOr<VcpuExit> exit = kvm_.Run();
     if (!exit.ok()) {

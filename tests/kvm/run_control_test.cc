@@ -3,6 +3,7 @@
 #include "vmm/run_control.h"
 
 #include <atomic>
+#include <chrono>
 #include <future>
 #include <memory>
 #include <optional>
@@ -72,7 +73,8 @@ class RunControlTest : public testing::Test {
                       .ports = &ports_,
                       .mmio = &ports_,
                       .on_end = [this](const VcpuEnd&) { ends_.set_value(); },
-                      .on_parked = [this] { control_->OnParked(); }}));
+                      .on_parked = [this] { control_->OnParked(); },
+                      .on_start = [this] { return control_->OnVcpuStart(); }}));
   }
   void TearDown() override {
     if (control_) {
@@ -149,6 +151,59 @@ TEST_F(RunControlTest, StopEndsAPausedVm) {
   control_->Stop();
   EXPECT_EQ(control_->Resume().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(Pause().code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(RunControlTest, ARestoredVmIsPausedUntilItIsResumed) {
+  MakeVm(guests::count_for_ever());
+  int confined_threads = 0;
+  control_->SetThreadHooks({.on_loop = [&] {
+    ++confined_threads;
+    return absl::OkStatus();
+  }});
+  ASSERT_TRUE(control_->StartThreads(vcpus_).ok());
+  control_->AddPaused({});
+  EXPECT_EQ(control_->state(), RunControl::State::kPaused);
+  EXPECT_TRUE(Pause().ok());
+  const uint64_t count = Counter();
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  EXPECT_EQ(Counter(), count);
+  EXPECT_EQ(vcpus_[0]->first_run_us(), 0);
+  EXPECT_EQ(confined_threads, 0);
+  ASSERT_TRUE(control_->Resume().ok());
+  EXPECT_EQ(confined_threads, 1);
+  WaitForCount();
+  EXPECT_GT(vcpus_[0]->first_run_us(), 0);
+  ASSERT_TRUE(Pause().ok());
+  ASSERT_TRUE(control_->Resume().ok());
+  EXPECT_EQ(confined_threads, 1);
+}
+
+TEST_F(RunControlTest, StopEndsARestoredVmThatNeverRan) {
+  MakeVm(guests::count_for_ever());
+  const uint64_t count = Counter();
+  ASSERT_TRUE(control_->StartThreads(vcpus_).ok());
+  control_->AddPaused({});
+  control_->Stop();
+  EXPECT_EQ(Counter(), count);
+  EXPECT_EQ(vcpus_[0]->first_run_us(), 0);
+}
+
+TEST_F(RunControlTest, ALoopThatCannotBeConfinedLetsNoGuestRun) {
+  for (const bool is_restored : {false, true}) {
+    vcpus_.clear();
+    MakeVm(guests::count_for_ever());
+    control_->SetThreadHooks({.on_loop = [] { return absl::InternalError("no"); }});
+    const uint64_t count = Counter();
+    if (is_restored) {
+      ASSERT_TRUE(control_->StartThreads(vcpus_).ok());
+      control_->AddPaused({});
+      EXPECT_EQ(control_->Resume().message(), "the loop's thread: no");
+    } else {
+      EXPECT_EQ(Start().message(), "the loop's thread: no");
+    }
+    EXPECT_EQ(Counter(), count);
+    EXPECT_EQ(control_->Resume().code(), absl::StatusCode::kFailedPrecondition);
+  }
 }
 
 TEST_F(RunControlTest, PauseNeedsARunningVm) {
