@@ -18,17 +18,24 @@ namespace {
 
 constexpr int16_t kFlags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
 
-absl::Status CheckName(const std::string& name, Tap::Missing missing) {
+absl::Status CheckName(const std::string& name) {
   if (name.empty() || name.size() >= IFNAMSIZ) {
     return absl::InvalidArgumentError(
         absl::StrCat("a network interface's name has 1 to ", IFNAMSIZ - 1, " bytes"));
   }
-  // TUNSETIFF would make one, if it may, and take it away again at the end.
-  if (missing == Tap::Missing::kIsError && if_nametoindex(name.c_str()) == 0) {
-    return absl::NotFoundError(absl::StrCat("there is no network interface '", name,
-                                            "' (ip tuntap add dev ", name, " mode tap makes one)"));
-  }
   return absl::OkStatus();
+}
+
+absl::Status MissingError(const std::string& name) {
+  return absl::NotFoundError(absl::StrCat("there is no network interface '", name,
+                                          "' (ip tuntap add dev ", name, " mode tap makes one)"));
+}
+
+// TUNSETIFF made it, and closing takes it away again: one that was there and free for this process
+// is persistent. Looking for the name first would take as long as attaching does.
+bool IsNew(const OwnedFd& fd) {
+  ifreq request = {};
+  return ioctl(fd.get(), TUNGETIFF, &request) == 0 && (request.ifr_flags & IFF_PERSIST) == 0;
 }
 
 absl::Status AttachError(const std::string& name, int error) {
@@ -48,13 +55,19 @@ absl::Status AttachError(const std::string& name, int error) {
 }  // namespace
 
 absl::StatusOr<Tap> Tap::Open(const std::string& name, Missing missing) {
-  RETURN_IF_ERROR(CheckName(name, missing));
+  RETURN_IF_ERROR(CheckName(name));
   ASSIGN_OR_RETURN(OwnedFd fd, OwnedFd::Open("/dev/net/tun", O_RDWR));
   ifreq request = {};
   std::memcpy(request.ifr_name, name.data(), name.size());
   request.ifr_flags = kFlags;
   if (ioctl(fd.get(), TUNSETIFF, &request) != 0) {
-    return AttachError(name, errno);
+    const int error = errno;
+    return missing == Missing::kIsError && if_nametoindex(name.c_str()) == 0
+               ? MissingError(name)
+               : AttachError(name, error);
+  }
+  if (missing == Missing::kIsError && IsNew(fd)) {
+    return MissingError(name);
   }
   Tap tap(std::move(fd), name, true);
   RETURN_IF_ERROR(tap.SetUp());
