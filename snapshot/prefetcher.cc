@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "absl/functional/function_ref.h"
 #include "base/check.h"
 #include "base/status.h"
 #include "snapshot/page_span.h"
@@ -17,38 +18,34 @@ namespace {
 
 // Copying 1 MiB of cached pages takes 0.3 ms, which is what a cancellation may have to wait for.
 constexpr uint64_t kPopulatePages = 256;
-// 2 MiB, what the kernel maps at once at most. A multiple of kPopulatePages.
-constexpr uint64_t kBlockPages = 512;
 constexpr uint64_t kAdvisePages = 2048;
-constexpr int kMaxPopulating = 2;
+// So many that the kernel's thread always finds a next one: to wake it, and the loop after it,
+// takes longer than to copy some pages.
+constexpr int kMaxPopulating = 16;
 
-// A piece costs as much as some pages do. As many pages at most are added as there are.
-constexpr uint64_t kMaxGapPages = 8;
+// A piece costs as much as some pages do. As many pages at most are copied for nothing as are used.
+constexpr uint64_t kMaxCopiedGapPages = 8;
+// What the kernel maps around a page that faults (64 KiB), if it has it; it reads more than that.
+constexpr uint64_t kMaxMappedGapPages = 16;
 
-void CloseSmallGaps(PageSet& pages) {
+// `max_pages` tells how long a gap before the run may be.
+void CloseGaps(PageSet& pages, absl::FunctionRef<uint64_t(PageRun next)> max_pages) {
   auto run = pages.NextRun(0);
   while (run) {
     const uint64_t end = run->first + run->count;
     const auto next = pages.NextRun(end);
-    if (next && next->first - end <= std::min(kMaxGapPages, next->count)) {
+    if (next && next->first - end <= max_pages(*next)) {
       pages.AddRun({end, next->first - end});
     }
     run = next;
   }
 }
 
-// No page twice: a copy is mapped as well.
+// Pages may then be in both: to map what is copied already is next to nothing.
 WorkingSet InLargePieces(WorkingSet set) {
-  CloseSmallGaps(set.written);
-  CloseSmallGaps(set.read);
-  set.read.RemoveAll(set.written);
+  CloseGaps(set.written, [](PageRun next) { return std::min(kMaxCopiedGapPages, next.count); });
+  CloseGaps(set.read, [](PageRun /*next*/) { return kMaxMappedGapPages; });
   return set;
-}
-
-// The beginning of the run that is in one block and is not too long for a piece.
-PageRun CutPiece(PageRun run) {
-  const uint64_t left_in_block = kBlockPages - run.first % kBlockPages;
-  return {run.first, std::min({run.count, kPopulatePages, left_in_block})};
 }
 
 }  // namespace
@@ -105,13 +102,11 @@ void Prefetcher::Continue() {
 }
 
 std::optional<Prefetcher::Piece> Prefetcher::NextPiece() const {
-  const auto read = set_.read.NextRun(next_read_page_, kPopulatePages);
-  const auto written = set_.written.NextRun(next_written_page_, kPopulatePages);
-  if (written && (!read || written->first / kBlockPages <= read->first / kBlockPages)) {
-    return Piece{CutPiece(*written), MADV_POPULATE_WRITE};
+  if (const auto run = set_.written.NextRun(next_written_page_, kPopulatePages)) {
+    return Piece{*run, MADV_POPULATE_WRITE};
   }
-  if (read) {
-    return Piece{CutPiece(*read), MADV_POPULATE_READ};
+  if (const auto run = set_.read.NextRun(next_read_page_, kPopulatePages)) {
+    return Piece{*run, MADV_POPULATE_READ};
   }
   return std::nullopt;
 }

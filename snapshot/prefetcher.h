@@ -17,15 +17,17 @@
 
 namespace mayfly {
 
-// Asks the kernel, which does it on threads of its own: to read the set from the disk, and to map
-// what was read and copy what was written, both in the order of the pages and in small pieces, so
-// that a vCPU that faults meanwhile waits for a short time only. The guest may run or be paused.
+// Asks the kernel, which does it on threads of its own: to read the set from the disk, to copy what
+// was written, and then to map what was read, each in the order of the pages and in small pieces,
+// so that a vCPU that faults meanwhile waits for a short time only. The guest may run or be paused.
+//
+// Copies come first: they save the guest most, for the kernel copies by the page and maps many
+// pages at one fault. And what is mapped, up to 2 MiB at once, would be unmapped by each copy in
+// it, from the guest's tables as well.
 //
 // Small gaps between pages of a set are filled, as a guest that uses every other page would need
-// thousands of pieces: up to twice the pages of the set.
-//
-// In each 2 MiB what was written comes first: the kernel may map pages of a file by 2 MiB at once,
-// and unmaps them all when one of them is copied.
+// thousands of pieces: with copies up to twice the pages that were written; with pages of the file,
+// which cost no memory but the page cache's, up to 16 for a page.
 //
 // Owned by whoever restored the guest; destroyed before the guest's memory. Destroying it stops,
 // and waits for the pieces under way. Loop thread.
@@ -39,7 +41,7 @@ class Prefetcher {
   // MADV_POPULATE_READ (before 5.14); or "madvise: reason" (out of memory, or a shortened file).
   void Start(absl::AnyInvocable<void(absl::Status)> done);
 
-  // So far.
+  // So far, with the pages of gaps.
   uint64_t populated_page_count() const { return populated_page_count_; }
 
  private:
