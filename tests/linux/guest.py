@@ -41,6 +41,18 @@ def core(test):
     return test
 
 
+def no_jail(reason):
+    """Marks a test of what no jail can have."""
+    def decorate(test):
+        @functools.wraps(test)
+        def run(self):
+            if machine.JAILED:
+                self.skipTest(f"no jail can have that: {reason}")
+            test(self)
+        return run
+    return decorate
+
+
 class Guest:
     """Owns one monitor process. Its root disk is /dev/vda, read-only; the disks given follow as /dev/vdb and so on."""
 
@@ -65,6 +77,7 @@ class Guest:
 
     def boot(self):
         self.wait_for("Mayfly guest: Linux")
+        machine.check_jail(self.process.pid)
         self.run("export PATH=/usr/sbin:/usr/bin:/sbin:/bin; stty -F /dev/ttyS0 -onlcr")
         self.booted = True
 
@@ -211,6 +224,9 @@ class GuestTest(unittest.TestCase):
     def prepare(self):
         self.machine = machine.Machine()
         self.folder = tempfile.mkdtemp(prefix="mayfly-test-")
+        if machine.JAILED:
+            os.umask(0)
+            os.chmod(self.folder, 0o777)
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
 
     def skipTest(self, reason):

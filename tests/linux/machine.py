@@ -9,9 +9,24 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 MAYFLY = os.environ.get("MAYFLY", os.path.join(ROOT, "build/release/api/mayfly"))
+# The monitor is another user then, for whom the test's files must be open.
+JAILED = os.path.basename(MAYFLY) == "jailed_mayfly"
 # A guest that is not done by then hangs; emulated hosts need two to six seconds.
 TIMEOUT_S = 30
 COMMAND_LINE = "console=ttyS0 quiet reboot=k panic=-1 i8042.noaux i8042.nomux i8042.dumbkbd swiotlb=noforce"
+
+
+def check_jail(pid):
+    """That a monitor whose guest runs is where and who it should be, if jails were asked for."""
+    if not JAILED:
+        return
+    with open(f"/proc/{pid}/status", encoding="utf-8") as file:
+        status = {name: value.split() for name, _, value in (line.partition(":") for line in file)}
+    expected = {"Uid": [os.environ["JAILED_MAYFLY_UID"]] * 4, "Gid": [os.environ["JAILED_MAYFLY_GID"]] * 4, "Groups": [],
+                "NoNewPrivs": ["1"], "Seccomp": ["2"], **dict.fromkeys(("CapPrm", "CapEff", "CapBnd"), ["0" * 16])}
+    found = {name: status[name] for name in expected}
+    if found != expected or os.path.samefile(f"/proc/{pid}/root", "/"):
+        raise AssertionError(f"process {pid} is not in its jail: {found}")
 
 
 class Machine:

@@ -9,7 +9,7 @@ import unittest
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 import guest as linux  # noqa: E402
 import network  # noqa: E402
-from guest import core, sized  # noqa: E402
+from guest import core, no_jail, sized  # noqa: E402
 
 
 class NetTest(linux.GuestTest):
@@ -89,6 +89,7 @@ class TransferTest(NetTest):
         self.ping(guest)
         guest.end()
 
+    @no_jail("the jailer closes all descriptors but the standard streams")
     def test_interface_given_by_descriptor(self):
         net = self.make_network()
         # Opens the interface and becomes the monitor, which inherits it as descriptor 9.
