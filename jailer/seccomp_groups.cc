@@ -70,9 +70,9 @@ constexpr ArgumentCheck kNoExec = {
 SyscallRules AllowThreadLife() {
   constexpr const char* kGroup = "thread life";
   return {
-      Allow(kGroup, SYS_exit_group, "the process's end"),
+      Allow(kGroup, SYS_exit_group, "the process's end; in any thread after a refused call"),
       AllowIf(kGroup, SYS_madvise, {IntIs(2, MADV_DONTNEED, "MADV_DONTNEED")},
-              "C library: the stack of a thread that ends"),
+              "C library: the stack of a thread that ends, free memory of other threads' arenas"),
       Allow(kGroup, SYS_rt_sigprocmask, "C library: around threads' ends and raise"),
       Allow(kGroup, SYS_rt_sigreturn, "the end of a signal handler, of the kick of a vCPU too"),
       Allow(kGroup, SYS_restart_syscall,
@@ -116,7 +116,8 @@ SyscallRules AllowLog() {
   return {
       Allow(kGroup, SYS_write, "an eventfd that wakes the loop; log and error lines"),
       Allow(kGroup, SYS_writev, "log and metrics lines"),
-      Allow(kGroup, SYS_poll, "whether standard output takes a line without waiting"),
+      Allow(kGroup, SYS_poll,
+            "whether standard output takes a line without waiting, if it is a pipe or terminal"),
       Allow(kGroup, SYS_clock_gettime,
             "hosts whose clock source the vDSO cannot read; not reached on others"),
   };
@@ -343,7 +344,8 @@ SyscallRules AllowVcpuCreation() {
                                        {KVM_SET_VCPU_EVENTS, "KVM_SET_VCPU_EVENTS", kRestored},
                                        {KVM_SET_MP_STATE, "KVM_SET_MP_STATE", kRestored},
                                        {kKvmSetXsaveNumber, "KVM_SET_XSAVE", kRestored},
-                                       {KVM_SET_TSC_KHZ, "KVM_SET_TSC_KHZ", kRestored}});
+                                       {KVM_SET_TSC_KHZ, "KVM_SET_TSC_KHZ",
+                                        "a vCPU that was saved at another frequency"}});
 }
 
 SyscallRules AllowGuestMemoryCreation() {
@@ -358,12 +360,13 @@ SyscallRules AllowDeviceCreation() {
   constexpr const char* kGroup = "device creation";
   SyscallRules rules = AllowIoctls(
       kGroup, {{TUNSETIFF, "TUNSETIFF", "a card's TAP"},
-               {TUNGETIFF, "TUNGETIFF", "a card's TAP"},
+               {TUNGETIFF, "TUNGETIFF", "a TAP given by descriptor"},
                {SIOCGIFINDEX, "SIOCGIFINDEX", "whether a TAP exists"},
                {TIOCGPGRP, "TIOCGPGRP", "whether the console's terminal is the foreground's"}});
   Append(rules, {
                     Allow(kGroup, SYS_eventfd2, "notifications and interrupts"),
-                    AllowIf(kGroup, SYS_fcntl, {IntIs(1, F_SETFL, "F_SETFL")}, "a TAP's mode"),
+                    AllowIf(kGroup, SYS_fcntl, {IntIs(1, F_SETFL, "F_SETFL")},
+                            "a TAP given by descriptor: its reads wait"),
                     AllowIf(kGroup, SYS_fcntl, {IntIs(1, F_DUPFD_CLOEXEC, "F_DUPFD_CLOEXEC")},
                             "disks and TAPs that are opened before the start"),
                     Allow(kGroup, SYS_read, "kernels, configurations, state files"),
