@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import socket
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
@@ -239,6 +240,27 @@ class RunningTest(ApiTest):
             path = self.disk(f"disk{number % 3}", (number % 3) << 20)
             self.done(self.api.patch("/drives/a", {"drive_id": "a", "path_on_host": path}))
         self.assertEqual(self.monitor.descriptors(), descriptors)
+
+    def loop_device(self, path):
+        """The block device of a file."""
+        made = subprocess.run(["losetup", "--find", "--show", path], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              check=False)
+        if made.returncode != 0:
+            self.skipTest(f"no block device can be made here: {made.stderr.strip()}")
+        device = made.stdout.strip()
+        self.addCleanup(subprocess.run, ["losetup", "--detach", device], check=True)
+        return device
+
+    def test_block_device_takes_a_file_s_place(self):
+        device = self.loop_device(self.disk("backing", 3 << 20))
+        self.start()
+        self.configure()
+        self.done(self.api.put("/drives/a", {"drive_id": "a", "is_root_device": False, "path_on_host": self.disk()}))
+        self.done(self.api.action("InstanceStart"))
+        self.done(self.api.patch("/drives/a", {"drive_id": "a", "path_on_host": device}))
+        opened = {os.readlink(f"/proc/{self.monitor.pid}/fd/{name}") for name in os.listdir(f"/proc/{self.monitor.pid}/fd")}
+        self.assertIn(device, opened)
+        self.assertNotIn(self.path("disk"), opened)
 
     def test_memory_beside_the_guest_is_small(self):
         self.boot(code=tiny_guest.SPIN)
