@@ -219,8 +219,7 @@ SyscallRules AllowDisks() {
 }
 
 SyscallRules AllowNetwork() {
-  return AllowIoctls("network", {{TUNSETOFFLOAD, "TUNSETOFFLOAD", "what the driver can do"},
-                                 {TUNSETVNETHDRSZ, "TUNSETVNETHDRSZ", "what the driver asks for"}});
+  return AllowIoctls("network", {{TUNSETOFFLOAD, "TUNSETOFFLOAD", "what the driver can do"}});
 }
 
 SyscallRules AllowRandom() {
@@ -361,6 +360,7 @@ SyscallRules AllowDeviceCreation() {
   SyscallRules rules = AllowIoctls(
       kGroup, {{TUNSETIFF, "TUNSETIFF", "a card's TAP"},
                {TUNGETIFF, "TUNGETIFF", "a TAP given by descriptor"},
+               {TUNSETVNETHDRSZ, "TUNSETVNETHDRSZ", "a card's TAP: the header before each frame"},
                {SIOCGIFINDEX, "SIOCGIFINDEX", "whether a TAP exists"},
                {TIOCGPGRP, "TIOCGPGRP", "whether the console's terminal is the foreground's"}});
   Append(rules, {
