@@ -84,9 +84,8 @@ SyscallRules AllowMemory() {
   constexpr const char* kGroup = "memory";
   return {
       Allow(kGroup, SYS_brk, "malloc"),
-      AllowIf(kGroup, SYS_mmap, {kNoExec}, "malloc's large blocks and arenas, buffers, page maps"),
+      AllowIf(kGroup, SYS_mmap, {kNoExec}, "malloc's large blocks, buffers, page maps"),
       Allow(kGroup, SYS_munmap, "free, buffers, guest memory at the end"),
-      AllowIf(kGroup, SYS_mprotect, {kNoExec}, "malloc: an arena that grows"),
       Allow(kGroup, SYS_mremap, "realloc of a large block"),
   };
 }
@@ -283,6 +282,7 @@ SyscallRules AllowThreadStart() {
       AllowIf(kGroup, SYS_clone,
               {{.index = 0, .mask = CLONE_THREAD, .value = CLONE_THREAD, .text = "CLONE_THREAD"}},
               "vCPU threads; no processes"),
+      AllowIf(kGroup, SYS_mprotect, {kNoExec}, "C library: all of a new stack but its guard page"),
       Allow(kGroup, SYS_set_robust_list, "C library: a thread's start"),
       Allow(kGroup, SYS_rseq, "C library: a thread's start"),
       AllowIf(kGroup, SYS_prctl, {IntIs(0, PR_SET_NAME, "PR_SET_NAME")}, "names of threads"),
