@@ -83,6 +83,7 @@ class RunControl {
   absl::Status ConfineLoop();
   // Lets vCPU threads past OnVcpuStart, once the loop is confined.
   absl::Status LetIn();
+  void WaitToEnter() const;
   void EndWait();
   void LetGo();
   void Deliver();
