@@ -11,7 +11,7 @@ namespace mayfly {
 namespace {
 
 TEST(HostCpuTest, ThisHostIsItself) {
-  const HostCpu here = ThisHostCpu();
+  const HostCpu& here = ThisHostCpu();
   EXPECT_EQ(here.vendor.size(), 12u);
   EXPECT_NE(here.signature, 0u);
   EXPECT_EQ(here, ThisHostCpu());
