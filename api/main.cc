@@ -1,7 +1,5 @@
 // The mayfly program: picks the command.
 
-#include <malloc.h>
-
 #include <span>
 
 #include "absl/strings/string_view.h"
@@ -19,10 +17,6 @@ int main(int argc, char** argv) {
   const int64_t cpu_before_main_us = mayfly::ProcessCpuTimeUs();
   mayfly::PhaseTimeline timeline(mayfly::MonotonicTimeUs() - cpu_before_main_us);
   timeline.Mark("exec to main (CPU time)");
-
-  // A vCPU's thread allocates next to nothing; an arena of its own would cost it five system calls
-  // before its guest runs.
-  mallopt(M_ARENA_MAX, 1);
 
   // A sanitizer's runtime makes calls of its own.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
